@@ -1,0 +1,307 @@
+"""The one place that knows a layer and its columns.
+
+Readers, stores, map pop-ups, export headings and forms all read this page: what a column is called in Chinese and
+English, which headings met in the wild mean it, its type and unit, and its name in a shapefile (ASCII, at most
+10 bytes). Frames carry these names as plain columns; `code` is a column of text, never a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from layers.errors import UnknownLayer
+
+__all__ = ["LAYERS", "LEVEL_PARENTS", "NEEDS", "Column", "Layer", "layer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a layer.
+
+    `type` is one of text, integer, number, boolean, date, datetime. `short` is its shapefile name. `aliases` are
+    headings met in the wild, compared without spaces, case and full-width forms.
+    """
+
+    name: str
+    type: str
+    zh: str
+    en: str
+    short: str
+    unit: str | None = None
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.short.isascii() and 0 < len(self.short) <= 10):
+            raise ValueError(f"shapefile name of {self.name} must be ASCII of at most 10 bytes, not {self.short!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer: its titles, its geometry and its columns.
+
+    `geometry` holds the kinds allowed (area, line, point; empty for a plain table); `source` is `given` for what
+    comes from files, `made` for what gridmap computes; `key` names the columns that tell two rows apart.
+    """
+
+    name: str
+    zh: str
+    en: str
+    geometry: tuple[str, ...]
+    columns: tuple[Column, ...]
+    source: str = "given"
+    key: tuple[str, ...] = ("code",)
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return any(column.name == name for column in self.columns)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, or None for one that the file brought along."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns that a file must have."""
+        return tuple(column.name for column in self.columns if column.required)
+
+
+def _c(
+    name: str, type: str, zh: str, en: str, short: str | None = None, *aliases: str,
+    unit: str | None = None, required: bool = False,
+) -> Column:
+    return Column(
+        name=name, type=type, zh=zh, en=en, short=short or name[:10], unit=unit, required=required, aliases=aliases
+    )
+
+
+#: Level -> the level above it, by codes.
+LEVEL_PARENTS = {
+    "streets": "districts",
+    "communities": "streets",
+    "grids": "communities",
+    "micro_grids": "grids",
+}
+
+#: Needs, as counts per building or micro-grid; never lists of people.
+NEEDS = (
+    _c("aged_60", "integer", "60岁以上", "Aged 60 and over", None, "60岁及以上", "60岁以上老人", unit="people"),
+    _c("aged_80", "integer", "80岁以上", "Aged 80 and over", None, "80岁及以上", "高龄老人", unit="people"),
+    _c("living_alone", "integer", "独居老人", "Aged living alone", "liv_alone", "独居", unit="people"),
+    _c("disabled", "integer", "残疾人", "Disabled", None, "残疾", unit="people"),
+    _c("low_income", "integer", "低保户", "Low-income households", None, "低保", unit="households"),
+    _c("aged_0_3", "integer", "0-3岁", "Aged 0-3", None, "0-3岁婴幼儿", unit="people"),
+    _c("aged_3_6", "integer", "3-6岁", "Aged 3-6", None, "3-6岁儿童", unit="people"),
+)
+
+_CODE = _c("code", "text", "编码", "Code", None, "代码", "编号", "区划代码", "id")
+_NAME = _c("name", "text", "名称", "Name", None, "名字", "全称", "单位名称", "地名")
+_NAME_REQ = _c("name", "text", "名称", "Name", None, "名字", "全称", "单位名称", "机构名称", "设施名称", required=True)
+_PARENT = _c("parent", "text", "上级编码", "Parent code", None, "上级", "所属", "所属编码")
+_HOUSEHOLDS = _c("households", "integer", "户数", "Households", None, "总户数", "住户数", "户", unit="households")
+_RESIDENTS = _c("residents", "integer", "人口", "Residents", None, "常住人口", "人数", "人口数", unit="people")
+_LEADER = _c("leader", "text", "负责人", "Leader", None, "网格长", "微网格长")
+_KIND = _c("kind", "text", "类别", "Kind", None, "类型", "种类", "分类")
+_KIND_REQ = _c("kind", "text", "类别", "Kind", None, "类型", "种类", "分类", "机构类型", "设施类型", required=True)
+_ADDRESS = _c("address", "text", "地址", "Address", None, "详细地址", "地点", "位置")
+_DERIVED = _c("derived", "boolean", "系统生成", "Derived", None)
+_BASIS = _c("households_basis", "text", "户数依据", "Basis of households", "hh_basis", "户数来源")
+_FROM = _c("valid_from", "date", "启用日期", "Valid from", None)
+_TO = _c("valid_to", "date", "停用日期", "Valid to", None)
+_ATTACHED = (
+    _c("micro_grid", "text", "所属微网格", "Micro-grid", None),
+    _c("grid", "text", "所属网格", "Grid", None),
+    _c("community", "text", "所属社区", "Community", None),
+    _c("attached_by", "text", "归属方式", "Attached by", "attach_by"),
+    _c("attach_distance_m", "number", "归属距离", "Distance to micro-grid", "attach_m", unit="m"),
+)
+_LEVEL = (_CODE, _NAME, _PARENT, _HOUSEHOLDS, _RESIDENTS, _DERIVED)
+_COUNTS = (
+    _c("buildings", "integer", "楼栋数", "Buildings", None, unit="buildings"),
+    _c("area_m2", "number", "面积", "Area", None, unit="m2"),
+    _c("compactness", "number", "紧凑度", "Compactness", "compact"),
+    _c("within_band", "boolean", "户数达标", "Within the band", "in_band"),
+    _c("reason", "text", "原因", "Reason", None),
+)
+
+_ALL = (
+    Layer(name="districts", zh="区县", en="Districts", geometry=("area",), columns=_LEVEL),
+    Layer(name="streets", zh="街道", en="Streets (subdistricts)", geometry=("area",), columns=_LEVEL),
+    Layer(name="communities", zh="社区", en="Communities", geometry=("area",), columns=_LEVEL),
+    Layer(
+        name="grids", zh="网格", en="Grids", geometry=("area",),
+        columns=(_CODE, _NAME, _PARENT, _KIND, _HOUSEHOLDS, _RESIDENTS, *_COUNTS, _LEADER, _DERIVED, _FROM, _TO),
+    ),
+    Layer(
+        name="micro_grids", zh="微网格", en="Micro-grids", geometry=("area",),
+        columns=(
+            _CODE, _NAME, _PARENT, _KIND, _HOUSEHOLDS, _RESIDENTS, *NEEDS, *_COUNTS,
+            _c("stack", "text", "共用楼栋", "Shared footprint", None),
+            _c("floor_from", "integer", "起始楼层", "Floor from", None),
+            _c("floor_to", "integer", "终止楼层", "Floor to", None),
+            _LEADER, _DERIVED, _FROM, _TO,
+        ),
+    ),
+    Layer(
+        name="estates", zh="小区", en="Estates", geometry=("area",),
+        columns=(
+            _CODE, _NAME_REQ, _KIND,
+            _c("managed", "boolean", "有物业", "Managed", None, "物业管理", "是否有物业"),
+            _HOUSEHOLDS, _RESIDENTS,
+        ),
+    ),
+    Layer(
+        name="buildings", zh="楼栋", en="Buildings", geometry=("area", "point"),
+        columns=(
+            _c("code", "text", "楼栋编码", "Building code", None, "编码", "楼栋编号", "栋号", "building_id"),
+            _NAME, _HOUSEHOLDS, _BASIS,
+            _c("levels", "integer", "层数", "Levels", None, "楼层数", "总层数", "building_levels", "floor", unit="floors"),
+            _c("units", "integer", "单元数", "Entrance units", None, "单元", unit="entrances"),
+            _c("use", "text", "用途", "Use", None, "房屋用途", "building_use"),
+            _RESIDENTS, *NEEDS, _ADDRESS,
+            _c("estate", "text", "所属小区", "Estate", None),
+            _c("part", "text", "部分", "Part", None),
+            _c("part_of", "text", "所属楼栋", "Part of", None),
+            _c("unit_no", "integer", "单元号", "Entrance no.", None),
+            _c("floor_from", "integer", "起始楼层", "Floor from", None),
+            _c("floor_to", "integer", "终止楼层", "Floor to", None),
+            _c("micro_grid", "text", "所属微网格", "Micro-grid", None),
+            _c("grid", "text", "所属网格", "Grid", None),
+            _c("community", "text", "所属社区", "Community", None),
+        ),
+    ),
+    Layer(
+        name="roads", zh="道路", en="Roads", geometry=("line",),
+        columns=(
+            _CODE, _NAME,
+            _c("class", "text", "道路等级", "Class", None, "highway", "等级", "道路类型", "fclass"),
+            _c("oneway", "text", "单行", "One way", None),
+            _c("foot", "text", "步行", "Foot", None),
+            _c("access", "text", "通行", "Access", None),
+            _c("bridge", "text", "桥梁", "Bridge", None),
+            _c("tunnel", "text", "隧道", "Tunnel", None),
+            _c("layer", "integer", "层", "Layer", None),
+        ),
+    ),
+    Layer(name="barriers", zh="屏障", en="Barriers", geometry=("line", "area"), columns=(
+        _CODE, _KIND, _NAME, _c("bridge", "text", "桥梁", "Bridge", None),
+        _c("tunnel", "text", "隧道", "Tunnel", None), _c("layer", "integer", "层", "Layer", None),
+    )),
+    Layer(name="water", zh="水域", en="Water", geometry=("area", "line"), columns=(_CODE, _KIND, _NAME)),
+    Layer(name="green", zh="绿地", en="Green", geometry=("area", "line"), columns=(_CODE, _KIND, _NAME)),
+    Layer(
+        name="organizations", zh="组织", en="Organizations", geometry=("point", "area"),
+        columns=(
+            _CODE, _NAME_REQ, _KIND_REQ,
+            _c("services", "text", "服务内容", "Services", None, "服务项目", "业务范围"),
+            _c("service_area", "text", "服务范围", "Service area", "serv_area"),
+            _c("capacity", "integer", "服务能力", "Capacity", None),
+            _c("members", "integer", "成员数", "Members", None, "会员数", "人员数", unit="people"),
+            _c("status", "text", "状态", "Status", None, "登记状态"),
+            _c("phone", "text", "电话", "Phone", None, "联系电话", "联系方式", "手机"),
+            _ADDRESS, *_ATTACHED,
+        ),
+    ),
+    Layer(
+        name="facilities", zh="设施", en="Facilities", geometry=("point", "area"),
+        columns=(
+            _CODE, _NAME_REQ, _KIND_REQ,
+            _c("functions", "text", "功能", "Functions", None),
+            _c("hours", "text", "开放时间", "Opening hours", None, "营业时间", "opening_hours"),
+            _c("capacity", "integer", "容量", "Capacity", None, "床位数", "供餐能力"),
+            _c("area_m2", "number", "建筑面积", "Floor area", None, "面积", unit="m2"),
+            _ADDRESS, *_ATTACHED,
+        ),
+    ),
+    Layer(
+        name="incidents", zh="事件", en="Incidents", geometry=("point",),
+        columns=(
+            _CODE,
+            _c("category", "text", "事件类别", "Category", None, "类别", "类型", "事件类型", required=True),
+            _c("reported_at", "datetime", "上报时间", "Reported at", "reported", "时间", "发生时间", "上报日期"),
+            _c("closed_at", "datetime", "结案时间", "Closed at", "closed", "办结时间"),
+            _c("status", "text", "状态", "Status", None, "办理状态"),
+            _c("source", "text", "来源", "Source", None, "上报渠道"),
+            _c("text", "text", "描述", "Text", None, "内容", "事件描述", "问题描述"),
+            _ADDRESS, *_ATTACHED,
+        ),
+    ),
+    Layer(
+        name="staff", zh="人员", en="Staff", geometry=(), key=("name", "role", "area"),
+        columns=(
+            _c("name", "text", "姓名", "Name", None, required=True),
+            _c("role", "text", "角色", "Role", None, "职务", "岗位", required=True),
+            _c("area", "text", "负责区域编码", "Area", None, "区域", "负责区域", required=True),
+            _c("from", "date", "任职日期", "From", None, "开始日期"),
+            _c("to", "date", "离任日期", "To", None, "结束日期"),
+            _c("phone", "text", "电话", "Phone", None, "联系电话", "手机"),
+        ),
+    ),
+    Layer(
+        name="coverage", zh="设施覆盖", en="Coverage", geometry=(), source="made", key=("micro_grid", "kind"),
+        columns=(
+            _c("micro_grid", "text", "微网格", "Micro-grid", None),
+            _c("kind", "text", "设施类别", "Facility kind", None),
+            _c("norm_m", "number", "标准距离", "Norm distance", None, unit="m"),
+            _c("households", "integer", "户数", "Households", None, unit="households"),
+            _c("covered_households", "integer", "已覆盖户数", "Covered households", "covered_hh", unit="households"),
+            _c("coverage", "number", "覆盖率", "Coverage", None),
+            _c("walk_m_mean", "number", "平均步行距离", "Mean walk", "walk_mean", unit="m"),
+            _c("walk_m_max", "number", "最远步行距离", "Longest walk", "walk_max", unit="m"),
+            _c("nearest", "text", "最近设施", "Nearest facility", None),
+            _c("status", "text", "状态", "Status", None),
+            _c("basis", "text", "距离依据", "Basis of distance", None),
+            _c("verified", "boolean", "标准已核对", "Norm verified", None),
+        ),
+    ),
+    Layer(
+        name="gaps", zh="服务缺口", en="Gaps", geometry=("area",), source="made", key=("kind", "rank"),
+        columns=(
+            _c("kind", "text", "设施类别", "Facility kind", None),
+            _HOUSEHOLDS, _RESIDENTS,
+            _c("walk_m_mean", "number", "平均步行距离", "Mean walk", "walk_mean", unit="m"),
+            _c("rank", "integer", "排序", "Rank", None),
+        ),
+    ),
+    Layer(
+        name="findings", zh="检查结果", en="Findings", geometry=(), source="made", key=(),
+        columns=(
+            _c("layer", "text", "图层", "Layer", None),
+            _c("rule", "text", "规则", "Rule", None),
+            _c("what", "text", "问题", "What", None),
+            _c("done", "text", "处理", "Done", None),
+            _c("level", "text", "级别", "Level", None),
+            _c("row", "integer", "行", "Row", None),
+            _c("code", "text", "编码", "Code", None),
+            _c("field", "text", "字段", "Field", None),
+            _c("file", "text", "文件", "File", None),
+        ),
+    ),
+)
+
+#: Every layer by name, in the order in which a city is read.
+LAYERS: dict[str, Layer] = {item.name: item for item in _ALL}
+
+
+def layer(name: str) -> Layer:
+    """The layer of that name.
+
+    Raises
+    ------
+    UnknownLayer
+        With the names that exist.
+
+    Examples
+    --------
+    >>> layer("micro_grids").zh
+    '微网格'
+    >>> layer("buildings").column("levels").type
+    'integer'
+    """
+    try:
+        return LAYERS[name]
+    except KeyError:
+        raise UnknownLayer(f"there is no layer {name!r}; the layers are {', '.join(LAYERS)}") from None
