@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["Finding", "Findings", "LEVELS"]
+__all__ = ["LEVELS", "Finding", "Findings"]
 
 #: How bad: `error` (the row or layer cannot be used), `warning` (used, but look at it), `note` (mended or derived).
 LEVELS = ("error", "warning", "note")

@@ -70,8 +70,14 @@ class Layer:
 
 
 def _c(
-    name: str, type: str, zh: str, en: str, short: str | None = None, *aliases: str,
-    unit: str | None = None, required: bool = False,
+    name: str,
+    type: str,
+    zh: str,
+    en: str,
+    short: str | None = None,
+    *aliases: str,
+    unit: str | None = None,
+    required: bool = False,
 ) -> Column:
     return Column(
         name=name, type=type, zh=zh, en=en, short=short or name[:10], unit=unit, required=required, aliases=aliases
@@ -88,7 +94,7 @@ LEVEL_PARENTS = {
 
 #: Needs, as counts per building or micro-grid; never lists of people.
 NEEDS = (
-    _c("aged_60", "integer", "60岁以上", "Aged 60 and over", None, "60岁及以上", "60岁以上老人", unit="people"),
+    _c("aged_60", "integer", "60岁以上", "Aged 60 and over", None, "60岁及以上", unit="people"),
     _c("aged_80", "integer", "80岁以上", "Aged 80 and over", None, "80岁及以上", "高龄老人", unit="people"),
     _c("living_alone", "integer", "独居老人", "Aged living alone", "liv_alone", "独居", unit="people"),
     _c("disabled", "integer", "残疾人", "Disabled", None, "残疾", unit="people"),
@@ -99,8 +105,8 @@ NEEDS = (
 
 _CODE = _c("code", "text", "编码", "Code", None, "代码", "编号", "区划代码", "id")
 _NAME = _c("name", "text", "名称", "Name", None, "名字", "全称", "单位名称", "地名")
-_NAME_REQ = _c("name", "text", "名称", "Name", None, "名字", "全称", "单位名称", "机构名称", "设施名称", required=True)
-_PARENT = _c("parent", "text", "上级编码", "Parent code", None, "上级", "所属", "所属编码")
+_NAME_REQ = _c("name", "text", "名称", "Name", None, "名字", "单位名称", "机构名称", "设施名称", required=True)
+_PARENT = _c("parent", "text", "上级编码", "Parent code", None, "上级", "所属")
 _HOUSEHOLDS = _c("households", "integer", "户数", "Households", None, "总户数", "住户数", "户", unit="households")
 _RESIDENTS = _c("residents", "integer", "人口", "Residents", None, "常住人口", "人数", "人口数", unit="people")
 _LEADER = _c("leader", "text", "负责人", "Leader", None, "网格长", "微网格长")
@@ -158,7 +164,7 @@ _ALL = (
         columns=(
             _c("code", "text", "楼栋编码", "Building code", None, "编码", "楼栋编号", "栋号", "building_id"),
             _NAME, _HOUSEHOLDS, _BASIS,
-            _c("levels", "integer", "层数", "Levels", None, "楼层数", "总层数", "building_levels", "floor", unit="floors"),
+            _c("levels", "integer", "层数", "Levels", None, "楼层数", "building_levels", unit="floors"),
             _c("units", "integer", "单元数", "Entrance units", None, "单元", unit="entrances"),
             _c("use", "text", "用途", "Use", None, "房屋用途", "building_use"),
             _RESIDENTS, *NEEDS, _ADDRESS,
