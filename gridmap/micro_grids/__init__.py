@@ -1,0 +1,1 @@
+"""Districts into micro-grids: fabric, towers, balance, levels, codes; and attaching things to them."""

@@ -1,0 +1,251 @@
+"""Buildings as atoms: the smallest pieces that a split moves around.
+
+Overlapping and nested footprints become one atom where they fit together; a building above the maximum becomes
+several. Households are conserved to the last one: every step counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from gridmap.micro_grids.band import Band
+from gridmap.micro_grids.towers import Part, divide_building, divide_footprint, share_out
+from layers.errors import DataBroken
+from layers.findings import Findings
+
+__all__ = ["Atoms", "make_atoms"]
+
+#: Square metres of overlap between two footprints that count as touching only.
+TOUCH_M2 = 0.1
+#: Half the side of the square that stands for a building known as a point only, metres.
+POINT_HALF_M = 3.0
+_GRID_M = 0.001
+
+
+@dataclass
+class Atoms:
+    """Pieces of buildings, all with a footprint of their own.
+
+    `geometry`, `households`, `stacked` have one entry an atom; `parts` one row a part (several floor bands stand on one
+    atom), with the position of its building, its atom, unit, floors, households and the reason why it is too big.
+    """
+
+    geometry: np.ndarray
+    households: np.ndarray
+    #: True where the atom is alone by nature: floor bands, or more households than the maximum.
+    stacked: np.ndarray
+    parts: pd.DataFrame
+
+
+def _usable(geometry: np.ndarray) -> np.ndarray:
+    """Footprints on the millimetre grid; a point stands for a small square."""
+    points = np.isin(shapely.get_type_id(geometry), (0, 4))
+    geometry = geometry.copy()
+    if points.any():
+        x, y = shapely.get_x(shapely.centroid(geometry[points])), shapely.get_y(shapely.centroid(geometry[points]))
+        geometry[points] = shapely.box(x - POINT_HALF_M, y - POINT_HALF_M, x + POINT_HALF_M, y + POINT_HALF_M)
+    return shapely.set_precision(geometry, _GRID_M)
+
+
+def _group(geometry: np.ndarray, households: np.ndarray, band: Band, live: np.ndarray) -> np.ndarray:
+    """Group number of each footprint: overlapping ones together while the group holds at most the maximum.
+
+    Largest overlap first, so that the answer does not depend on the order of rows.
+    """
+    tree = shapely.STRtree(geometry)
+    left, right = tree.query(geometry, predicate="intersects")
+    keep = (left < right) & live[left] & live[right]
+    left, right = left[keep], right[keep]
+    shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
+    keep = shared > TOUCH_M2
+    left, right, shared = left[keep], right[keep], shared[keep]
+    group = np.arange(len(geometry))
+    weight = households.copy()
+
+    def root(item: int) -> int:
+        while group[item] != item:
+            group[item] = group[group[item]]
+            item = int(group[item])
+        return item
+
+    centre = shapely.get_coordinates(shapely.centroid(geometry))
+    order = np.lexsort((centre[left, 0], centre[left, 1], -np.round(shared, 3)))
+    for position in order:  # each merge depends on the ones before it
+        a, b = root(int(left[position])), root(int(right[position]))
+        if a != b and weight[a] + weight[b] <= band.high:
+            group[max(a, b)] = min(a, b)
+            weight[min(a, b)] += weight[max(a, b)]
+    return np.array([root(item) for item in range(len(geometry))])
+
+
+def make_atoms(buildings: gpd.GeoDataFrame, band: Band, findings: Findings) -> Atoms:
+    """The pieces that a split moves around.
+
+    Parameters
+    ----------
+    buildings
+        RangeIndex; `households` without nulls; geometry areas or points, metric CRS; `units` and `levels` where known.
+    band
+        Households a micro-grid; a building above `band.high` is divided.
+    findings
+        Overlaps that had to be resolved, and footprints that cannot be drawn, are written down here.
+
+    Returns
+    -------
+    Atoms
+
+    Raises
+    ------
+    DataBroken
+        Where households were lost on the way: a bug, never bad data.
+    """
+    count = len(buildings)
+    households = buildings["households"].to_numpy(dtype=np.int64)
+    geometry = _usable(buildings.geometry.to_numpy())
+    live = ~(shapely.is_empty(geometry) | shapely.is_missing(geometry))
+    codes = buildings["code"].to_numpy(dtype=object)
+    if not live.all():
+        # Too thin for the grid: stand for it by a small square where it was, so that its households stay.
+        where = np.flatnonzero(~live)
+        spots = shapely.get_coordinates(shapely.centroid(buildings.geometry.to_numpy()[where]))
+        geometry[where] = shapely.box(
+            spots[:, 0] - 0.5, spots[:, 1] - 0.5, spots[:, 0] + 0.5, spots[:, 1] + 0.5
+        )
+        live[:] = True
+    group = _group(geometry, households, band, live)
+    geometry = _part_overlaps(geometry, group, codes, findings)
+
+    atoms: list[shapely.Geometry] = []
+    weights: list[int] = []
+    stacked: list[bool] = []
+    rows: list[tuple[int, int, Part]] = []
+    units = _numbers(buildings, "units")
+    levels = _numbers(buildings, "levels")
+    members = pd.Series(np.arange(count)).groupby(group).indices
+    for head in sorted(members):  # one head a group; most groups are one building
+        group_members = members[head]
+        total = int(households[group_members].sum())
+        if len(group_members) == 1 and total > band.high:
+            parts = _divided(geometry[head], total, band, units[head], levels[head])
+            seen: dict[int, int] = {}
+            for part in parts:
+                if id(part.geometry) not in seen:
+                    seen[id(part.geometry)] = len(atoms)
+                    atoms.append(part.geometry)
+                    weights.append(0)
+                    stacked.append(part.floor_from is not None or part.households > band.high)
+                atom = seen[id(part.geometry)]
+                weights[atom] += part.households
+                rows.append((int(head), atom, part))
+        else:
+            shape = geometry[head] if len(group_members) == 1 else shapely.union_all(geometry[group_members])
+            atoms.append(shape)
+            weights.append(total)
+            stacked.append(total > band.high)
+            rows += [(int(item), len(atoms) - 1, Part(shape, int(households[item]))) for item in group_members]
+    table = pd.DataFrame(
+        {
+            "building": [building for building, _, _ in rows],
+            "atom": [atom for _, atom, _ in rows],
+            "households": [part.households for _, _, part in rows],
+            "unit": pd.array([part.unit for _, _, part in rows], dtype="Int64"),
+            "floor_from": pd.array([part.floor_from for _, _, part in rows], dtype="Int64"),
+            "floor_to": pd.array([part.floor_to for _, _, part in rows], dtype="Int64"),
+            "reason": pd.Series([part.reason for _, _, part in rows], dtype="object"),
+        }
+    )
+    result = Atoms(
+        np.array(atoms, dtype=object), np.array(weights, dtype=np.int64), np.array(stacked, dtype=bool), table
+    )
+    if int(result.households.sum()) != int(households.sum()) or int(table["households"].sum()) != int(households.sum()):
+        raise DataBroken(
+            f"{int(households.sum())} households went in and {int(result.households.sum())} came out of the atoms; "
+            "this is a fault of gridmap, please report it with the input"
+        )
+    return result
+
+
+def _divided(
+    footprint: shapely.Geometry, households: int, band: Band, units: float, levels: float
+) -> list[Part]:
+    """Parts of a big building; of one with several outlines each outline is divided by its share of the area."""
+    known_units = None if np.isnan(units) else int(units)
+    known_levels = None if np.isnan(levels) else int(levels)
+    outlines = shapely.get_parts(footprint)
+    if len(outlines) == 1:
+        return divide_building(outlines[0], households, band, units=known_units, levels=known_levels)
+    # Outlines below a twentieth of the whole are annexes; they stay with the first outline and hold nobody.
+    areas = shapely.area(outlines)
+    main = outlines[areas >= 0.05 * areas.sum()]
+    counts = share_out(households, shapely.area(main))
+    parts: list[Part] = []
+    for outline, count in zip(main, counts.tolist(), strict=True):
+        units_here = None if known_units is None else max(1, round(known_units * count / households))
+        if count > band.high:
+            here = divide_building(outline, count, band, units=units_here, levels=known_levels)
+        else:
+            here = [Part(outline, count)]
+        parts += here
+    return [
+        Part(p.geometry, p.households, n, p.floor_from, p.floor_to, p.reason)
+        for n, p in zip(_unit_numbers(parts), parts, strict=True)
+    ]
+
+
+def _unit_numbers(parts: list[Part]) -> list[int]:
+    """Running unit numbers; floor bands of one outline share theirs."""
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(id(part.geometry), len(numbers) + 1) for part in parts]
+
+
+def _numbers(frame: pd.DataFrame, column: str) -> np.ndarray:
+    if column not in frame:
+        return np.full(len(frame), np.nan)
+    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return np.where(values >= 1, np.floor(values), np.nan)
+
+
+def _part_overlaps(
+    geometry: np.ndarray, group: np.ndarray, codes: np.ndarray, findings: Findings
+) -> np.ndarray:
+    """Footprints of different groups made disjoint: the smaller keeps the shared ground, the larger gives it up."""
+    tree = shapely.STRtree(geometry)
+    left, right = tree.query(geometry, predicate="intersects")
+    keep = (left < right) & (group[left] != group[right])
+    left, right = left[keep], right[keep]
+    shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
+    keep = shared > 1e-6
+    left, right, shared = left[keep], right[keep], shared[keep]
+    if not len(left):
+        return geometry
+    area = shapely.area(geometry)
+    geometry = geometry.copy()
+    for a, b, overlap in zip(left.tolist(), right.tolist(), shared.tolist(), strict=True):  # few, each on the last
+        big, small = (a, b) if (area[a], a) >= (area[b], b) else (b, a)
+        rest = shapely.set_precision(shapely.difference(geometry[big], geometry[small]), _GRID_M)
+        if rest.is_empty:
+            # The two are the same ground: halve it, so that both keep a place to stand on.
+            halves = divide_footprint(_one(geometry[small]), 2)
+            if len(halves) == 2:
+                geometry[small], rest = shapely.set_precision(np.array(halves, dtype=object), _GRID_M)
+            else:
+                continue
+        geometry[big] = rest
+        if overlap > TOUCH_M2:
+            findings.add(
+                "buildings", "overlap_resolved",
+                f"footprints of {codes[a]} and {codes[b]} overlap by {overlap:.1f} m2 and hold too many households "
+                "together for one micro-grid",
+                f"the shared ground counts to {codes[small]}",
+                code=codes[big],
+            )
+    return geometry
+
+
+def _one(geometry: shapely.Geometry) -> shapely.Polygon:
+    return max(shapely.get_parts(geometry), key=lambda part: part.area)

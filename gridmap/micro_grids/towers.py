@@ -1,0 +1,191 @@
+"""Buildings too big for one micro-grid, divided: by entrance units, then by whole floors.
+
+A unit is a piece of ground and may join its neighbours; the floor bands of one unit share its ground and stay
+together as a stack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from gridmap.micro_grids.band import Band
+
+__all__ = ["Part", "divide_building", "divide_footprint", "share_out"]
+
+#: Metres of building length that one entrance serves at least, where entrances are not known (our choice: two flats
+#: of about 6 m of facade each).
+UNIT_LENGTH_M = 12.0
+#: Square metres of footprint that one entrance serves at least, where entrances are not known.
+UNIT_AREA_M2 = 180.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a building: one entrance unit, or some floors of one."""
+
+    geometry: shapely.Polygon
+    households: int
+    unit: int | None = None
+    floor_from: int | None = None
+    floor_to: int | None = None
+    #: Why this part is still above the band's maximum; None where it is not.
+    reason: str | None = None
+
+
+def share_out(total: int, weights: np.ndarray) -> np.ndarray:
+    """Whole numbers in proportion to the weights that add up to the total (largest remainder).
+
+    Examples
+    --------
+    >>> share_out(10, np.array([1.0, 1.0, 1.0]))
+    array([4, 3, 3])
+    """
+    exact = total * weights / weights.sum()
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[: total - int(whole.sum())]] += 1
+    return whole
+
+
+def _long_axis(polygon: shapely.Polygon) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Origin, direction, length and width of the smallest rectangle around a polygon."""
+    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(polygon))
+    sides = np.diff(corners[:3], axis=0)
+    lengths = np.hypot(sides[:, 0], sides[:, 1])
+    longest = int(np.argmax(lengths))
+    along = sides[longest] / lengths[longest]
+    # One direction for one line, whatever corner the rectangle starts from: eastward, due north for a tie.
+    if along[0] < -1e-9 or (abs(along[0]) <= 1e-9 and along[1] < 0):
+        along = -along
+    return corners[0], along, float(lengths[longest]), float(lengths[1 - longest])
+
+
+def divide_footprint(polygon: shapely.Polygon, count: int) -> list[shapely.Polygon]:
+    """A footprint in so many connected pieces of about equal area, cut across its long axis.
+
+    Halves are cut at the area that each must hold and then divided again, so that a slab falls into strips along its
+    length and a square into a checker of pieces. A cut that leaves crumbs gives them to the other side.
+
+    Parameters
+    ----------
+    polygon
+        Footprint, metric CRS.
+    count
+        Number of pieces, at least 1.
+
+    Returns
+    -------
+    list of Polygon, from one end to the other.
+
+    Examples
+    --------
+    >>> [round(piece.area) for piece in divide_footprint(shapely.box(0, 0, 40, 10), 4)]
+    [100, 100, 100, 100]
+    """
+    if count <= 1:
+        return [polygon]
+    left_count = count // 2
+    origin, along, length, _ = _long_axis(polygon)
+    across = np.array([-along[1], along[0]])
+    low, high = np.sort((shapely.get_coordinates(polygon) - origin) @ along)[[0, -1]]
+    reach = 4.0 * (length + 1.0)
+
+    def cut(at: float) -> shapely.Geometry:
+        start, end = origin + along * (low - reach), origin + along * at
+        ring = [start - across * reach, end - across * reach, end + across * reach, start + across * reach]
+        return shapely.intersection(polygon, shapely.Polygon(ring))
+
+    wanted = polygon.area * left_count / count
+    below, above = low, high
+    for _ in range(40):
+        middle = (below + above) / 2.0
+        if cut(middle).area < wanted:
+            below = middle
+        else:
+            above = middle
+    left = _largest(cut((below + above) / 2.0))
+    right = _largest(shapely.difference(polygon, left))
+    # Crumbs of the right side that hang on the left go back to it.
+    left = _largest(shapely.difference(polygon, right))
+    if left is None or right is None or left.area < 0.05 * wanted or right.area < 0.05 * wanted:
+        return [polygon]
+    return divide_footprint(left, left_count) + divide_footprint(right, count - left_count)
+
+
+def _largest(geometry: shapely.Geometry) -> shapely.Polygon | None:
+    parts = [part for part in shapely.get_parts(geometry) if part.geom_type == "Polygon" and part.area > 0]
+    return max(parts, key=lambda part: part.area) if parts else None
+
+
+def divide_building(
+    footprint: shapely.Polygon,
+    households: int,
+    band: Band,
+    *,
+    units: int | None = None,
+    levels: int | None = None,
+) -> list[Part]:
+    """A building of more households than the maximum, as parts that fit.
+
+    Entrance units first (as many as are known; else as many as the wish asks for and the length or area allows), then
+    whole floors of a unit that is still too big, in even bands.
+
+    Parameters
+    ----------
+    footprint
+        Metric CRS.
+    households
+        Of the whole building; the parts add up to it exactly.
+    band
+        Households a micro-grid.
+    units, levels
+        Entrances and floors, None where unknown.
+
+    Returns
+    -------
+    list of Part; a part that could not be brought down to the maximum carries its reason.
+
+    Examples
+    --------
+    >>> parts = divide_building(shapely.box(0, 0, 20, 12), 66, Band(15, 25, 40), units=1, levels=33)
+    >>> [(part.floor_from, part.floor_to, part.households) for part in parts]
+    [(1, 11, 22), (12, 22, 22), (23, 33, 22)]
+    """
+    needed = -(-households // band.wish_high)
+    if units is not None and units > 0:
+        pieces = divide_footprint(footprint, min(units, households))
+    else:
+        _, _, length, _ = _long_axis(footprint)
+        possible = max(int(length // UNIT_LENGTH_M), int(footprint.area // UNIT_AREA_M2), 1)
+        pieces = divide_footprint(footprint, min(needed, possible))
+    counts = share_out(households, np.ones(len(pieces)))
+    parts: list[Part] = []
+    for number, (piece, count) in enumerate(zip(pieces, counts.tolist(), strict=True), start=1):
+        unit = number if len(pieces) > 1 else None
+        parts += _divide_unit(piece, count, band, unit=unit, levels=levels)
+    return parts
+
+
+def _divide_unit(
+    piece: shapely.Polygon, households: int, band: Band, *, unit: int | None, levels: int | None
+) -> list[Part]:
+    if households <= band.high:
+        return [Part(piece, households, unit=unit)]
+    if levels is None or levels < 2:
+        why = "floors unknown" if levels is None else "it has one floor"
+        reason = f"one entrance of {households} households cannot be divided: {why}"
+        return [Part(piece, households, unit=unit, reason=reason)]
+    bands = min(-(-households // band.wish_high), levels)
+    floors = share_out(levels, np.ones(bands))
+    tops = np.cumsum(floors)
+    counts = np.diff(np.round(households * tops / levels).astype(np.int64), prepend=0)
+    parts = []
+    for top, height, count in zip(tops.tolist(), floors.tolist(), counts.tolist(), strict=True):
+        reason = None
+        if count > band.high:
+            reason = f"floors {top - height + 1}-{top} hold {count} households and a floor is not divided"
+        parts.append(Part(piece, count, unit=unit, floor_from=top - height + 1, floor_to=top, reason=reason))
+    return parts
