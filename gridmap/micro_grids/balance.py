@@ -1,0 +1,131 @@
+"""Cells joined into units of even load.
+
+A piece of connected cells is first cut along several spanning trees, each cut being the cheapest there is on its tree
+(dynamic programming over the load); then neighbouring units are merged and cut anew, and single cells are moved, as
+long as the cost falls. The number of units is free. The cost of a unit adds its distance from the target, its shape,
+its boundary off streets and the main streets inside it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridmap.micro_grids.band import Band
+from gridmap.micro_grids.graph import ALONE, CellGraph
+from gridmap.micro_grids.kernels import improve, plant
+
+__all__ = ["Wishes", "balance"]
+
+_MOST_STATES = 160
+_ZONE_COST = 1.1
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How much shape and streets count beside even loads, and how long to search.
+
+    `shape` weighs the compactness, `streets` the boundary that follows no street, `inside` main streets inside a unit;
+    `rounds` and `tries` are sweeps over all units and cuts tried a sweep.
+    """
+
+    shape: float = 0.8
+    streets: float = 0.5
+    inside: float = 0.6
+    rounds: int = 6
+    tries: int = 4
+
+
+def balance(graph: CellGraph, band: Band, *, seed: int, wishes: Wishes | None = None) -> np.ndarray:
+    """Unit number of each cell, from 0, each unit in one piece over open edges.
+
+    Parameters
+    ----------
+    graph
+        Cells; cells of different pieces are never joined (see `CellGraph.join_small`).
+    band
+        Households a unit should have.
+    seed
+        Same seed, same answer.
+
+    Returns
+    -------
+    array of int64, one a cell.
+    """
+    wishes = wishes or Wishes()
+    unit = np.zeros(len(graph), dtype=np.int64)
+    piece = graph.pieces()
+    count = 0
+    order = np.argsort(piece, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(piece[order]) > 0]) if len(order) else []
+    for cells in np.split(order, starts[1:]) if len(order) else []:  # pieces do not know each other
+        here = _balance_piece(graph.part(cells), band, seed, wishes)
+        unit[cells] = here + count
+        count += int(here.max()) + 1
+    return unit
+
+
+def _balance_piece(graph: CellGraph, band: Band, seed: int, wishes: Wishes) -> np.ndarray:
+    n = len(graph)
+    peopled = graph.weight > 0
+    total = int(graph.weight[graph.weight < ALONE].sum())
+    lonely = int((graph.weight >= ALONE).sum())
+    if n == 1 or peopled.sum() <= 1 or (lonely == 0 and total <= band.wish_high):
+        return np.zeros(n, dtype=np.int64)
+    indptr, nbr, edge = _rows(graph)
+    length, bare, strong = graph.length[edge], graph.bare[edge], graph.strong[edge]
+    is_open = graph.open[edge]
+    soft = bare / np.maximum(length, 1e-9)
+    small = np.minimum(graph.perimeter[nbr], np.repeat(graph.perimeter, np.diff(indptr)))
+    # Ties: long common boundary, nothing between; empty cells cling to their neighbours.
+    affinity = (0.02 + length / np.maximum(small, 1.0)) * (0.15 + soft)
+    cut = 0.3 * soft
+
+    scale = max(1, -(-band.high // (_MOST_STATES - 2)))
+    states = band.high // scale + 2
+    load = np.minimum(-(-graph.weight // scale) if scale == 1 else np.rint(graph.weight / scale), states)
+    load = np.where((graph.weight >= ALONE) | (load > states - 2), states - 1, load).astype(np.int64)
+    weight = np.where((load == states - 1) & (graph.weight < ALONE), ALONE, graph.weight).astype(np.float64)
+    limits = np.array([band.low, band.wish_low, band.target, band.wish_high, band.high, ALONE], dtype=np.float64)
+    close = _closing_costs(states, scale, limits)
+    want = np.array([wishes.shape, wishes.streets, wishes.inside], dtype=np.float64)
+    own_seed = (seed * 1_000_003 + zlib.crc32(graph.weight.tobytes()) + n) % (1 << 31)
+
+    zone, zones = plant(weight, load, states, close, indptr, nbr, is_open, affinity, cut, own_seed, 5)
+    if zones < 0:  # cannot be: the piece is connected
+        raise AssertionError("a piece of cells fell apart")
+    most = max(400, int(12 * n * band.high / max(total, 1)))
+    improve(
+        zone, weight, load, states, close, graph.area, graph.perimeter, indptr, nbr, length, bare, strong, is_open,
+        affinity, cut, limits, want, own_seed, wishes.rounds, wishes.tries, min(most, n),
+    )  # fmt: skip
+    return np.unique(zone, return_inverse=True)[1].astype(np.int64)
+
+
+def _rows(graph: CellGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges both ways as compressed rows: row starts, neighbours, edge numbers; neighbours in ascending order."""
+    n = len(graph)
+    start = np.concatenate([graph.a, graph.b])
+    end = np.concatenate([graph.b, graph.a])
+    edge = np.concatenate([np.arange(len(graph.a))] * 2)
+    order = np.lexsort((end, start))
+    indptr = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(np.bincount(start, minlength=n), out=indptr[1:])
+    return indptr, end[order], edge[order]
+
+
+def _closing_costs(states: int, scale: int, limits: np.ndarray) -> np.ndarray:
+    """Cost of a unit by its load, for the tree cut; the last state is a cell that stays alone."""
+    low, wish_low, target, wish_high, high, _ = limits
+    h = np.arange(states, dtype=np.float64) * scale
+    d = (h - target) / target
+    cost = _ZONE_COST + 0.5 * d * d
+    cost += np.where(h < low, 6.0 + 6.0 * (low - h) / target, 0.0)
+    cost += np.where(h > high, 6.0 + 6.0 * (h - high) / target, 0.0)
+    cost += np.where((h >= low) & (h < wish_low), 1.2 + 2.0 * (wish_low - h) / target, 0.0)
+    cost += np.where((h > wish_high) & (h <= high), 1.2 + 2.0 * (h - wish_high) / target, 0.0)
+    cost[0] = 9.0
+    cost[-1] = _ZONE_COST
+    return cost
