@@ -130,7 +130,8 @@ _COUNTS = (
     _c("area_m2", "number", "面积", "Area", None, unit="m2"),
     _c("compactness", "number", "紧凑度", "Compactness", "compact"),
     _c("within_band", "boolean", "户数达标", "Within the band", "in_band"),
-    _c("reason", "text", "原因", "Reason", None),
+    _c("reason", "text", "原因（英文）", "Reason", None),
+    _c("reason_zh", "text", "原因", "Reason (Chinese)", None),
 )
 
 _ALL = (
