@@ -20,6 +20,7 @@ __all__ = [
     "NotYourArea",
     "StoreBusy",
     "StoreTooNew",
+    "StoreTooOld",
     "TooManyCodes",
     "UnknownDatum",
     "UnknownLayer",
@@ -74,6 +75,10 @@ class TooManyCodes(GridmapError):
 
 class StoreTooNew(GridmapError):
     """A store written by a newer gridmap."""
+
+
+class StoreTooOld(GridmapError):
+    """A store written by an older gridmap, which `gridmap migrate` brings up to date."""
 
 
 class StoreBusy(GridmapError):

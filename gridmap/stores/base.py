@@ -7,9 +7,9 @@ Two keepers hold the same promise: a GeoPackage (`gridmap.stores.geopackage`) an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Protocol, Self
 
 import geopandas as gpd
 import pandas as pd
@@ -20,13 +20,17 @@ __all__ = ["Account", "Store"]
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Who may log in. `area` is a unit code (6 to 18 digits) or "" for the whole city."""
+    """Who may log in. `area` is a unit code (6 to 18 digits) or "" for the whole city.
+
+    The store fills `created_at` (UTC, ISO text) when it first keeps the account; two accounts compare without it.
+    """
 
     name: str
     role: str
     area: str
     password_hash: str
     active: bool = True
+    created_at: str | None = field(default=None, compare=False)
 
 
 class Store(Protocol):
@@ -95,3 +99,7 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files and connections; a store is also a context manager."""
         ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...

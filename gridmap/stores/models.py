@@ -1,0 +1,182 @@
+"""The tables of a store as SQLAlchemy sees them, the same for a GeoPackage and for PostGIS.
+
+Layers come from `layers.schema.LAYERS`; a frame's further columns become real columns beside them, so that QGIS
+shows them. `gridmap_columns` keeps which column of which kind stands for which name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import UserDefinedType
+
+from layers.schema import Layer
+
+__all__ = ["FID", "GEOM", "Geometry", "Kept", "Kind", "control_tables", "index_columns", "layer_table", "safe_names"]
+
+#: Names of the row number and of the geometry in every layer table.
+FID, GEOM = "fid", "geom"
+
+# String would be VARCHAR, which GDAL leaves out of a GeoPackage: TEXT it is.
+_SQLITE = {
+    "text": "TEXT", "integer": "INTEGER", "number": "REAL", "boolean": "BOOLEAN", "date": "DATE",
+    "datetime": "DATETIME", "datetime_utc": "DATETIME",
+}
+# Collation "C" orders by bytes of UTF-8, as SQLite does: same answers, and codes find their index.
+_POSTGRESQL = {
+    "text": 'TEXT COLLATE "C"', "integer": "BIGINT", "number": "DOUBLE PRECISION", "boolean": "BOOLEAN",
+    "date": "DATE", "datetime": "TIMESTAMP", "datetime_utc": "TIMESTAMP",
+}
+_RESERVED = frozenset({
+    FID, GEOM, "ogc_fid", "rowid", "_rowid_", "oid", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid",
+})
+_UNSAFE = re.compile(r"[^\w]+")
+
+
+class Kind(UserDefinedType):
+    """A column of one of `values.KINDS`, in the words of each database; values pass unchanged."""
+
+    cache_ok = True
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def get_col_spec(self, **_: Any) -> str:
+        return _SQLITE[self.kind]
+
+
+@compiles(Kind, "postgresql")
+def _postgresql_kind(kind: Kind, compiler: Any, **_: Any) -> str:
+    return _POSTGRESQL[kind.kind]
+
+
+class Geometry(UserDefinedType):
+    """A geometry: a GeoPackage blob of one declared type, or a PostGIS geometry of any type with its SRID."""
+
+    cache_ok = True
+
+    def __init__(self, declared: str, srid: int) -> None:
+        self.declared = declared
+        self.srid = srid
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.declared
+
+
+@compiles(Geometry, "postgresql")
+def _postgresql_geometry(geometry: Geometry, compiler: Any, **_: Any) -> str:
+    return "geometry"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One column of a layer as kept: the frame's `name`, the table's `column`, its `kind`."""
+
+    name: str
+    column: str
+    kind: str
+
+
+def control_tables(schema: str | None) -> dict[str, Table]:
+    """
+    The store's own tables by name: meta, steps, columns and accounts.
+
+    Examples
+    --------
+    >>> sorted(control_tables(None))
+    ['accounts', 'gridmap_columns', 'gridmap_meta', 'gridmap_steps']
+    """
+    text, integer = Kind("text"), Kind("integer")
+    metadata = MetaData(schema=schema)
+    Table(
+        "gridmap_meta", metadata, Column("key", text, primary_key=True), Column("value", text, nullable=False)
+    )
+    Table(
+        "gridmap_steps", metadata,
+        Column("number", integer, primary_key=True, autoincrement=False),
+        Column("name", text, nullable=False), Column("done_at", text, nullable=False),
+    )
+    Table(
+        "gridmap_columns", metadata,
+        Column("layer", text, primary_key=True),
+        Column("position", integer, primary_key=True, autoincrement=False),
+        Column("name", text, nullable=False), Column("column", text, nullable=False),
+        Column("kind", text, nullable=False),
+    )
+    Table(
+        "accounts", metadata,
+        Column("name", text, primary_key=True),
+        Column("role", text, nullable=False), Column("area", text, nullable=False),
+        Column("password_hash", text, nullable=False), Column("active", Kind("boolean"), nullable=False),
+        Column("created_at", text, nullable=False),
+    )
+    return {table.name: table for table in metadata.tables.values()}
+
+
+def layer_table(
+    layer: Layer, kept: Sequence[Kept], *, schema: str | None = None, declared: str = "GEOMETRY", srid: int = 0
+) -> Table:
+    """
+    The table of a layer with the columns that it keeps.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> table = layer_table(layer("roads"), [Kept("code", "code", "text")], srid=4549)
+    >>> list(table.columns.keys())
+    ['fid', 'code', 'geom']
+    """
+    row_number = BigInteger().with_variant(Integer, "sqlite")
+    columns: list[Column[Any]] = [Column(FID, row_number, Identity(), primary_key=True)]
+    columns += [Column(item.column, Kind(item.kind)) for item in kept]
+    if layer.geometry:
+        columns.append(Column(GEOM, Geometry(declared, srid)))
+    return Table(layer.name, MetaData(schema=schema), *columns, sqlite_autoincrement=True)
+
+
+def index_columns(layer: Layer) -> list[str]:
+    """
+    Columns by which a layer is looked up: its key and the micro-grid that a thing belongs to.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> index_columns(layer("buildings"))
+    ['code', 'micro_grid']
+    """
+    wanted = dict.fromkeys((*layer.key[:1], "code", "micro_grid", "area"))
+    return [name for name in wanted if name in layer]
+
+
+def safe_names(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:
+    """
+    Column names that every database takes, for names as files have them.
+
+    Letters of any script, digits and underscores stay; anything else becomes an underscore; at most 63 bytes of
+    UTF-8 (PostgreSQL's limit); no name twice, however capitals are written.
+
+    Examples
+    --------
+    >>> safe_names(["备注", "Code", 'x"; DROP TABLE'], taken=["code"])
+    {'备注': '备注', 'Code': 'Code_2', 'x"; DROP TABLE': 'x_DROP_TABLE'}
+    """
+    used = {name.casefold() for name in taken} | _RESERVED
+    safe: dict[str, str] = {}
+    for name in names:
+        stem = _UNSAFE.sub("_", _shortened(name, 63)).strip("_") or "column"
+        candidate, number = stem, 1
+        while candidate.casefold() in used:
+            number += 1
+            candidate = f"{_shortened(stem, 63 - len(f'_{number}'))}_{number}"
+        used.add(candidate.casefold())
+        safe[name] = candidate
+    return safe
+
+
+def _shortened(name: str, size: int) -> str:
+    return name.encode(errors="replace")[:size].decode(errors="ignore")
