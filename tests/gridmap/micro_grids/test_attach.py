@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -88,6 +90,13 @@ def test_a_code_of_another_length_names_no_units_above(row):
 def test_limit_is_the_callers(row):
     assert outcome(things(Point(310, 50)), row, nearest_m=9.9) == [(None, "none")]
     assert outcome(things(Point(310, 50), Point(300, 50)), row, nearest_m=0) == [(None, "none"), ("003", "within")]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("1234")))
+def test_of_four_that_are_equally_near_the_smallest_code_takes_it(order):
+    around = [box(10, -5, 20, 5), box(-20, -5, -10, 5), box(-5, 10, 5, 20), box(-5, -20, 5, -10)]
+    blocks = gpd.GeoDataFrame({"code": order}, geometry=around, crs=CRS)
+    assert outcome(things(Point(0, 0)), blocks) == [("1", "nearest")]
 
 
 def test_a_tower_shared_by_two_micro_grids_goes_to_the_smaller_code():
