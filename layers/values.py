@@ -1,0 +1,260 @@
+"""Columns of what people typed, made into the schema's types.
+
+Every function takes a column and gives back (values, bad): the typed column, and a mask of cells that held something
+that could not be read and are now empty. Nothing is guessed: '25户' is 25, 'about 20-30' is unreadable.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["as_boolean", "as_code", "as_number", "as_text", "as_time", "is_blank", "plain"]
+
+_EMPTY = {"", "-", "--", "—", "——", "/", "\\", "\\n", "null", "none", "nan", "n/a", "#n/a", "<na>", "<null>", "nil"}
+_NO_VALUE = _EMPTY | {"不详", "未知", "暂无", "不明", "待定", "unknown"}
+_TRUE = {"是", "有", "true", "yes", "y", "t", "1", "1.0", "√", "✓", "✔", "对"}
+_FALSE = {"否", "无", "没有", "false", "no", "n", "f", "0", "0.0", "×", "✗", "x", "错", "不是"}
+_NUMBER = re.compile(
+    r"(?:约|大约|近|≈|~)?([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[+-]?\.\d+)(?:[eE]([+-]?\d{1,2}))?\s*"
+    r"(?:(万)?(?:户|人|口|层|栋|幢|座|个|单元|间|名|位|家|张|床|床位|米|m|m2|m²|㎡|平方米|平米|"
+    r"households?|people|persons?|floors?|levels?|stor(?:ey|ie)s?|units?|beds?))?(万)?"
+)
+_FLOAT_DIGITS = 1e15  # a double holds 15 decimal digits for certain
+
+_TIME = r"(?:[T\s]*(上午|下午|AM|PM)?\s*(\d{1,2})[:时](\d{1,2})(?:[:分](\d{1,2})(?:\.\d+)?)?[秒分]?\s*(AM|PM)?)?"
+_ZONE = r"\s*(Z|[+-]\d{2}:?\d{2})?"
+_YEAR_FIRST = rf"(\d{{4}})\s*[-/.年]\s*(\d{{1,2}})\s*[-/.月]\s*(\d{{1,2}})日?{_TIME}{_ZONE}"
+_YEAR_LAST = rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}{_ZONE}"
+_COMPACT = r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?"
+
+
+def plain(value: object) -> str:
+    """Text without full-width forms and outer spaces ('' for a missing value).
+
+    Examples
+    --------
+    >>> plain(" １１６ "), plain(None)
+    ('116', '')
+    """
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return unicodedata.normalize("NFKC", str(value)).strip().strip("﻿​").strip()
+
+
+def is_blank(column: pd.Series) -> pd.Series:
+    """Whether each cell is missing or holds only spaces.
+
+    Examples
+    --------
+    >>> is_blank(pd.Series(["a", " ", None])).tolist()
+    [False, True, True]
+    """
+    missing = column.isna()
+    if _numeric(column) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return missing
+    return missing | (column.astype("str").str.strip() == "")
+
+
+def as_text(column: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Text as typed, without outer spaces; numbers as a person would write them. `bad` is always empty.
+
+    Examples
+    --------
+    >>> as_text(pd.Series([" 王府井 ", "", 12.0, None], dtype="object"))[0].tolist()
+    ['王府井', nan, '12', nan]
+    """
+    none_bad = pd.Series(False, index=column.index)
+    if column.dtype == bool or isinstance(column.dtype, pd.BooleanDtype):
+        # astype(object) first: what is missing stays missing
+        return column.astype("object").map({True: "true", False: "false"}).astype("str"), none_bad
+    if _numeric(column):
+        return column.astype("object").map(_number_text, na_action="ignore").astype("str"), none_bad
+    text = column.where(column.isna(), column.map(_cell_text, na_action="ignore")).astype("str").str.strip()
+    return text.mask(text == ""), none_bad
+
+
+def as_code(column: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Codes as text: no '.0' of a spreadsheet, no full-width digits, no leading apostrophe.
+
+    `bad` marks codes that went through a float of more than 15 digits (or stand as '3.3E+17'): digits are lost.
+
+    Examples
+    --------
+    >>> codes, bad = as_code(pd.Series(["330106001001.0", "３３０１０６", "'0571", "3.30106E+17"]))
+    >>> codes.tolist(), bad.tolist()
+    (['330106001001', '330106', '0571', nan], [False, False, False, True])
+    """
+    lost = pd.Series(False, index=column.index)
+    if pd.api.types.is_float_dtype(column.dtype):
+        lost = column.abs() >= _FLOAT_DIGITS
+    text = as_text(column)[0]
+    known = pd.Series({value: plain(value).lstrip("'’‘`") for value in text.dropna().unique()}, dtype="object")
+    codes = text.map(known).astype("str")
+    codes = codes.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    exponent = codes.str.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+", na=False)
+    lost = (lost | exponent).astype(bool)
+    return codes.mask(lost | codes.isin(["", "-", "--", "/"])), lost
+
+
+def as_number(column: pd.Series, *, whole: bool) -> tuple[pd.Series, pd.Series]:
+    """Numbers from numbers or text: '25户', '１１６', '1,234', '1.2万'.
+
+    Parameters
+    ----------
+    whole
+        True for whole numbers (Int64; '25.0' is whole, '2.5' is bad), False for float64.
+
+    Examples
+    --------
+    >>> values, bad = as_number(pd.Series(["25户", "１１６", "1,234", "20-30", "-", None]), whole=True)
+    >>> values.tolist(), bad.tolist()
+    ([25, 116, 1234, <NA>, <NA>, <NA>], [False, False, False, True, False, False])
+    """
+    if pd.api.types.is_integer_dtype(column.dtype):
+        return column.astype("Int64" if whole else "float64"), pd.Series(False, index=column.index)
+    bad = pd.Series(False, index=column.index)
+    if _numeric(column):
+        numbers = column.astype("float64")
+    else:
+        # each distinct text once: a column of 100,000 cells has few
+        distinct = {value: _number(plain(value)) for value in column.dropna().unique()}
+        numbers = column.map(distinct).astype("float64")
+        empty = {value for value in distinct if plain(value).casefold() in _NO_VALUE}
+        bad = numbers.isna() & column.notna() & ~column.isin(empty)
+    infinite = numbers.isin([np.inf, -np.inf])
+    bad |= infinite
+    numbers = numbers.mask(infinite)
+    if not whole:
+        return numbers, bad.astype(bool)
+    broken = numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**53))
+    return numbers.mask(broken).astype("Int64"), (bad | broken).astype(bool)
+
+
+def as_boolean(column: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """True and false from 是/否, 有/无, yes/no, true/false, 1/0, √/×.
+
+    Examples
+    --------
+    >>> values, bad = as_boolean(pd.Series(["是", "no", "1", "maybe", ""]))
+    >>> values.tolist(), bad.tolist()
+    ([True, False, True, <NA>, <NA>], [False, False, False, True, False])
+    """
+    if column.dtype == bool or isinstance(column.dtype, pd.BooleanDtype):
+        return column.astype("boolean"), pd.Series(False, index=column.index)
+    words = column.map(lambda value: plain(value).casefold())
+    values = words.map({**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}).astype("boolean")
+    return values, (values.isna() & ~words.isin(_NO_VALUE)).astype(bool)
+
+
+def as_time(column: pd.Series, *, day: bool) -> tuple[pd.Series, pd.Series, set[str]]:
+    """Dates and times as wall-clock time without a zone.
+
+    Read are 2024-04-16 03:03:15, 2024/4/16, 2024年4月16日, 20240416, 2024-04-16T03:03:15Z, 04/16/2024 03:03 PM,
+    and day numbers of Excel. Where day and month change places (04/05/2024) the whole column decides: a first number
+    over 12 means day first, else month first.
+
+    Parameters
+    ----------
+    day
+        True to cut the time of the day off.
+
+    Returns
+    -------
+    (datetime64[ms], bad, remarks), remarks being any of 'ambiguous' (nothing in the column says which is the month),
+    'mixed' (both orders occur: those that fit only one are read by it, the others as month first) and 'zone' (a time
+    zone was written; the time stands as written, the zone is dropped).
+
+    Examples
+    --------
+    >>> times, bad, remarks = as_time(pd.Series(["2024年4月16日", "16/04/2024", "soon"]), day=True)
+    >>> times.dt.strftime("%Y-%m-%d").tolist(), bad.tolist(), remarks
+    (['2024-04-16', '2024-04-16', nan], [False, False, True], set())
+    """
+    remarks: set[str] = set()
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        if getattr(column.dtype, "tz", None) is not None:
+            remarks.add("zone")
+            column = column.dt.tz_localize(None)
+        times = column.astype("datetime64[ms]")
+        return (times.dt.normalize() if day else times), pd.Series(False, index=column.index), remarks
+    text = column.map(plain).astype("str")
+    distinct = pd.Series(text.unique(), dtype="str")
+    parts = pd.DataFrame(np.nan, index=distinct.index, columns=["year", "month", "day", "hour", "minute", "second"])
+    upper = distinct.str.upper()
+
+    first = upper.str.extract(f"^{_YEAR_FIRST}$")
+    _fill(parts, first, ("year", "month", "day"))
+    last = upper.str.extract(f"^{_YEAR_LAST}$")
+    one, two = pd.to_numeric(last[0]), pd.to_numeric(last[1])
+    day_first, month_first = (one > 12) & (two <= 12), (two > 12) & (one <= 12)
+    either = (one <= 12) & (two <= 12)
+    if day_first.any() and month_first.any():
+        remarks.add("mixed")
+    elif (either & (one != two)).any() and not (day_first.any() or month_first.any()):
+        remarks.add("ambiguous")
+    by_day = day_first | (either & bool(day_first.any() and not month_first.any()))
+    _fill(parts, last[by_day.to_numpy(dtype=bool)], ("day", "month", "year"))
+    _fill(parts, last[~by_day.to_numpy(dtype=bool)], ("month", "day", "year"))
+    compact = upper.str.extract(f"^{_COMPACT}$").astype("float64")
+    parts = parts.fillna(compact.set_axis(parts.columns, axis=1))
+    if first[8].notna().any() or last[8].notna().any():
+        remarks.add("zone")
+
+    when = pd.to_datetime(parts.fillna({"hour": 0, "minute": 0, "second": 0}), errors="coerce")
+    serial = pd.to_numeric(distinct.where(distinct.str.fullmatch(r"\d{5}(\.\d+)?")), errors="coerce")
+    serial = serial.where(serial.between(20000, 80000))  # 1954 to 2119
+    when = when.fillna(pd.Timestamp("1899-12-30") + pd.to_timedelta((serial * 86400).round(), unit="s"))
+    times = text.map(dict(zip(distinct, when, strict=True))).astype("datetime64[ms]")
+    bad = times.isna() & ~text.str.casefold().isin(_NO_VALUE)
+    return (times.dt.normalize() if day else times), bad.astype(bool), remarks
+
+
+def _fill(parts: pd.DataFrame, found: pd.DataFrame, order: tuple[str, str, str]) -> None:
+    """Put what a pattern found (three date groups, then half-day, hour, minute, second, half-day, zone) in place."""
+    found = found.dropna(subset=[0, 1, 2])
+    if found.empty:
+        return
+    rows = found.index
+    for group, name in enumerate(order):
+        parts.loc[rows, name] = found[group].astype("float64")
+    half = found[3].fillna(found[7])
+    hour = found[4].astype("float64")
+    after = half.isin(["PM", "下午"]) & (hour < 12)
+    midnight = half.isin(["AM", "上午"]) & (hour == 12)
+    parts.loc[rows, "hour"] = hour + 12 * after - 12 * midnight
+    parts.loc[rows, "minute"] = found[5].astype("float64")
+    parts.loc[rows, "second"] = found[6].astype("float64")
+
+
+def _numeric(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+
+
+def _number(text: str) -> float:
+    """A number written by a person; NaN where it is none."""
+    found = _NUMBER.fullmatch(text.replace(" ", "").replace("，", ","))
+    if found is None:
+        return float("nan")
+    digits, exponent, ten_thousand, ten_thousand_after = found.groups()
+    value = float(digits.replace(",", "")) * 10.0 ** int(exponent or 0)
+    return value * 10_000.0 if ten_thousand or ten_thousand_after else value
+
+
+def _number_text(value: float) -> str:
+    """'12' for 12.0, '2.5' for 2.5."""
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    return str(int(value)) if np.isfinite(value) and value == int(value) else repr(float(value))
+
+
+def _cell_text(value: object) -> str:
+    """A cell of mixed content as text."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return _number_text(value)  # type: ignore[arg-type]
+    return str(value)
