@@ -157,6 +157,7 @@ def make_atoms(buildings: gpd.GeoDataFrame, band: Band, findings: Findings) -> A
             "floor_from": pd.array([part.floor_from for _, _, part in rows], dtype="Int64"),
             "floor_to": pd.array([part.floor_to for _, _, part in rows], dtype="Int64"),
             "reason": pd.Series([part.reason for _, _, part in rows], dtype="object"),
+            "geometry": pd.Series([part.geometry for _, _, part in rows], dtype="object"),
         }
     )
     result = Atoms(

@@ -42,10 +42,13 @@ class Edges:
         keep = self.inner & (key[self.left] == key[self.right])
         return _pieces(self.left[keep], self.right[keep], self.faces)
 
-    def absorb(self, piece: np.ndarray, stray: np.ndarray, block: np.ndarray) -> np.ndarray:
+    def absorb(
+        self, piece: np.ndarray, stray: np.ndarray, block: np.ndarray, *, within: np.ndarray | None = None
+    ) -> np.ndarray:
         """Pieces after each stray one has joined the neighbour with which it shares most boundary.
 
-        A neighbour within the same block comes first; strays in a chain join one after the other.
+        A neighbour within the same block comes first; strays in a chain join one after the other. `within` has one
+        entry a piece: only pieces of equal entry join.
         """
         piece = piece.copy()
         for _ in range(20):
@@ -56,6 +59,8 @@ class Edges:
             b = np.concatenate([self.right[self.inner], self.left[self.inner]])
             length = np.concatenate([self.length[self.inner]] * 2)
             keep = is_stray[a] & (piece[a] != piece[b]) & ~is_stray[b]
+            if within is not None:
+                keep &= within[piece[a]] == within[piece[b]]
             if not keep.any():
                 break
             a, b, length = a[keep], b[keep], length[keep]

@@ -8,6 +8,7 @@ then given to one cell: a face inside a footprint to that building, any other to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,23 +28,28 @@ INSET_M = 0.4
 #: Ground farther than this from any building is a cell of its own, where it is big enough to be called empty land.
 FAR_M = 100.0
 FAR_AREA_M2 = 20_000.0
+#: Ground between given units that is smaller than this is a fault of drawing, not a place, square metres.
+SLIVER_M2 = 500.0
+#: Footprint outside its own cell that counts as a cut building, square metres.
+CUT_M2 = 0.5
 
 
 @dataclass
 class Fabric:
     """Faces that tile the ground, and the cell that each belongs to.
 
-    `faces` are polygons; `cell`, `unit` and `block` have one entry a face: the cell it belongs to, the given unit it
-    lies in, its block. `atom` has one entry a cell: the building piece that the cell stands for, -1 for empty ground.
-    `edges` are the common boundaries of faces.
+    `faces` are polygons; `cell` has one entry a face: the cell it belongs to. Per cell: `atom`, the building piece that
+    the cell stands for (-1 for empty ground), and `units`, one column a given level, the position of the given unit
+    that the cell lies in (-1 where none). `edges` are the common boundaries of faces. `cut_atoms` are the building
+    pieces that a given boundary crosses, with the square metres outside their own cell.
     """
 
     faces: np.ndarray
     cell: np.ndarray
-    unit: np.ndarray
-    block: np.ndarray
     atom: np.ndarray
+    units: np.ndarray
     edges: Edges
+    cut_atoms: dict[int, float]
 
     @property
     def cells(self) -> int:
@@ -56,7 +62,7 @@ def make_fabric(
     atoms: np.ndarray,
     lines: np.ndarray,
     *,
-    unit_areas: np.ndarray | None = None,
+    levels: Sequence[np.ndarray] = (),
 ) -> Fabric:
     """Cut an outline into cells, one a building piece and one an empty block.
 
@@ -68,20 +74,19 @@ def make_fabric(
         Disjoint footprints, array of polygons (`gridmap.micro_grids.atoms`).
     lines
         Lines that bound blocks (`gridmap.micro_grids.lines`).
-    unit_areas
-        Given units (communities, grids, micro-grids) that cells must not cross; polygons of one level or several.
+    levels
+        Given units that cells must not cross, an array of areas a level, in order of their codes: where two units of
+        a level overlap, the first one has the ground.
 
     Returns
     -------
     Fabric
-        `unit` is all zero here; `assign_units` of `gridmap.micro_grids.levels` fills it.
     """
     given = shapely.force_2d(outline)
     outline = shapely.set_precision(given, GRID_M)
     shapely.prepare(outline)
     near = [lines[shapely.intersects(lines, outline)] if len(lines) else lines]
-    if unit_areas is not None and len(unit_areas):
-        near.append(shapely.boundary(unit_areas))
+    near += [shapely.boundary(areas) for areas in levels]
     skeleton = [shapely.boundary(outline), *np.concatenate(near)]
     skeleton += _far_from_buildings(outline, atoms)
     bounds = _node(skeleton)
@@ -97,9 +102,10 @@ def make_fabric(
     block = _containing(blocks, middle)
     label = _label(faces, middle, block, atoms, block_of_atom, samples, sample_atom)
     edges = face_edges(faces)
-    cell, atom = _cells(faces, label, block, edges, middle, atoms)
-    faces = _onto_outline(faces, edges, given)
-    return Fabric(faces, cell, np.zeros(len(faces), dtype=np.int64), block, atom, edges)
+    unit, units = _units(faces, middle, edges, levels)
+    cell, atom, cut_atoms = _cells(faces, label, block, unit, edges, middle, atoms)
+    first = np.unique(cell, return_index=True)[1]
+    return Fabric(_onto_outline(faces, edges, given), cell, atom, units[first], edges, cut_atoms)
 
 
 def _node(lines: list[shapely.Geometry]) -> shapely.Geometry:
@@ -262,16 +268,40 @@ def _label(
     return np.where(inside >= 0, inside, label)
 
 
+def _units(
+    faces: np.ndarray, middle: np.ndarray, edges: Edges, levels: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Given units of each face: one number for the combination, and one column a level."""
+    columns = [_containing(areas, middle) for areas in levels]
+    if not columns:
+        return np.zeros(len(faces), dtype=np.int64), np.empty((len(faces), 0), dtype=np.int64)
+    area = shapely.area(faces)
+    for number, column in enumerate(columns):
+        # Slivers between units that should meet belong to the unit that they share most boundary with.
+        piece = edges.components(column)
+        size = np.bincount(piece, weights=area)
+        sliver = (size < SLIVER_M2) & (column[np.unique(piece, return_index=True)[1]] < 0)
+        if sliver.any():
+            joined = edges.absorb(piece, sliver, np.zeros(len(faces), dtype=np.int64))
+            owner = np.full(len(size), -1, dtype=np.int64)
+            owner[piece] = column
+            columns[number] = owner[joined]
+    units = np.column_stack(columns)
+    return np.unique(units, axis=0, return_inverse=True)[1].ravel().astype(np.int64), units
+
+
 def _cells(
     faces: np.ndarray,
     label: np.ndarray,
     block: np.ndarray,
+    unit: np.ndarray,
     edges: Edges,
     middle: np.ndarray,
     atoms: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, dict[int, float]]:
     """Connected cells: one an atom, one an empty block; stray faces join the neighbour they share most boundary with."""
     key = np.where(label >= 0, label, len(atoms) + block)
+    key = np.unique(np.column_stack([key, unit]), axis=0, return_inverse=True)[1].ravel()
     piece = edges.components(key)
     area = shapely.area(faces)
     # The piece that holds most of a footprint is the atom's cell; all others are strays.
@@ -299,6 +329,11 @@ def _cells(
         seen.add(mine)
     # Slivers of empty blocks are strays too.
     stray |= (piece_label < 0) & (piece_area < 1.0) & (piece_covered < 0.5)
-    piece = edges.absorb(piece, stray, block)
+    piece_unit = np.zeros(pieces, dtype=np.int64)
+    piece_unit[piece] = unit
+    piece = edges.absorb(piece, stray, block, within=piece_unit)
     kept, cell = np.unique(piece, return_inverse=True)
-    return cell.astype(np.int64), piece_label[kept]
+    atom = piece_label[kept]
+    outside = (owned >= 0) & (atom[cell] != owned)
+    lost = np.bincount(owned[outside], weights=area[outside], minlength=len(atoms))
+    return cell.astype(np.int64), atom, {int(item): float(lost[item]) for item in np.flatnonzero(lost > CUT_M2)}

@@ -1,0 +1,303 @@
+"""Districts in, micro-grids out: the whole split on frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from gridmap.micro_grids.atoms import make_atoms
+from gridmap.micro_grids.band import Band, as_band
+from gridmap.micro_grids.fabric import make_fabric
+from gridmap.micro_grids.given import Given, find_given
+from gridmap.micro_grids.graph import make_graph
+from gridmap.micro_grids.households import fill_households
+from gridmap.micro_grids.levels import Rules, plan_levels
+from gridmap.micro_grids.lines import block_lines
+from gridmap.micro_grids.rows import Result, make_rows
+from layers.errors import CrsMismatch, DataBroken, MissingLayer
+from layers.findings import Findings
+
+__all__ = ["Split", "split_levels", "split_micro_grids"]
+
+
+@dataclass
+class Split:
+    """What a split gives back.
+
+    `units` has a frame a level (districts, streets, communities, grids, micro_grids), `buildings` one row a building or
+    part of one, `findings` what had to be resolved, `households` the households that went in and came out, `shares`
+    figures of the plan (share of boundary on streets).
+    """
+
+    units: dict[str, gpd.GeoDataFrame]
+    buildings: gpd.GeoDataFrame
+    findings: Findings
+    households: int
+    street_share: float
+
+
+def split_levels(
+    layers: Mapping[str, gpd.GeoDataFrame], *, rules: Rules | None = None, code: str | None = None, name: str = ""
+) -> Split:
+    """Split a city into all its levels, keeping the units that are given.
+
+    Parameters
+    ----------
+    layers
+        Frames by layer name, all in one metric CRS: at least one of districts, streets, communities, grids, micro_grids,
+        and `buildings`; `roads`, `barriers`, `water`, `estates` where there are any.
+    rules
+        Bands, seed and weights.
+    code
+        Code (6, 9 or 12 digits) of the outline where its layer gives none.
+    name
+        Name of the city, for a derived district.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    MissingLayer
+        Without an outline or without buildings.
+    CrsMismatch
+        Where a layer is in degrees or in another CRS than the outline.
+
+    Examples
+    --------
+    >>> from layers.sample import town
+    >>> split = split_levels(town())
+    >>> micro_grids = split.units["micro_grids"]
+    >>> int(micro_grids["households"].sum()) == split.households
+    True
+    """
+    rules = rules or Rules()
+    findings = Findings()
+    given = find_given(layers, code=code, name=name, findings=findings)
+    if "buildings" not in layers or not len(layers["buildings"]):
+        raise MissingLayer("there are no buildings to split by; add a layer 'buildings' with footprints and households")
+    _same_crs(layers, given)
+    buildings = _inside(_coded(layers["buildings"]), given.outline, findings)
+    buildings = fill_households(buildings, findings)
+
+    atoms = make_atoms(buildings, rules.micro_grids, findings)
+    lines, strengths = block_lines(*(layers.get(item) for item in ("roads", "barriers", "water", "estates")))
+    fabric = make_fabric(given.outline, atoms.geometry, lines, levels=given.areas)
+    if fabric.edges.overused:
+        raise DataBroken(f"{fabric.edges.overused} boundaries are claimed by more than two cells; please report the input")
+    graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths)
+    if int(graph.households.sum()) != int(buildings["households"].sum()):
+        raise DataBroken(
+            f"{int(buildings['households'].sum())} households went in and {int(graph.households.sum())} came out of the "
+            "fabric; this is a fault of gridmap, please report it with the input"
+        )
+    _report_cut(fabric.cut_atoms, atoms.parts, buildings, findings)
+    residents = _per_cell(fabric.atom, atoms.parts, buildings)
+    far = _far_cells(fabric.faces, fabric.cell, fabric.atom, atoms.geometry, atoms.households, rules)
+    plan = plan_levels(graph, given.of_cells(fabric.units), residents, far, rules)
+    result: Result = make_rows(fabric, graph, plan, atoms, buildings, given, rules, findings)
+    total = int(result.units["micro_grids"]["households"].sum())
+    if total != int(buildings["households"].sum()):
+        raise DataBroken(f"{int(buildings['households'].sum())} households went in and {total} came out of the split")
+    return Split(result.units, result.buildings, findings, total, result.street_share)
+
+
+def split_micro_grids(
+    outline: gpd.GeoDataFrame | gpd.GeoSeries,
+    buildings: gpd.GeoDataFrame,
+    roads: gpd.GeoDataFrame | None,
+    *,
+    barriers: gpd.GeoDataFrame | None = None,
+    households: Band | Sequence[int] = (15, 25, 40),
+    seed: int = 0,
+) -> gpd.GeoDataFrame:
+    """Split an outline into micro-grids of about equal numbers of households.
+
+    The micro-grids tile the outline exactly, follow streets and run between buildings, never through one that fits; a
+    building above the maximum is divided by entrances and floors.
+
+    Parameters
+    ----------
+    outline
+        One or several areas; a `code` column of 6, 9 or 12 digits is used for the codes where it exists.
+    buildings
+        Footprints (or points) with `households`; `levels` and `units` where known. Without `households` they are
+        estimated.
+    roads
+        Street lines with `class` (OpenStreetMap highway values); None where there are none.
+    barriers
+        Walls, rivers, railways; `kind` says which.
+    households
+        Min, target and max households of a micro-grid.
+    seed
+        Same seed, same answer.
+
+    Returns
+    -------
+    GeoDataFrame
+        One row a micro-grid with the columns of the contract, in the CRS of the input (metric), by `code`.
+
+    Raises
+    ------
+    CrsMismatch
+        Where a frame has no CRS, is in degrees, or two differ.
+    MissingLayer
+        Where there are no buildings.
+    BadSettings
+        Where the band is not min <= target <= max.
+
+    Examples
+    --------
+    >>> from layers.sample import town
+    >>> layers = town()
+    >>> micro_grids = split_micro_grids(layers["communities"], layers["buildings"], layers["roads"])
+    >>> int(micro_grids["households"].sum()) == int(layers["buildings"]["households"].sum())
+    True
+    """
+    areas = outline if isinstance(outline, gpd.GeoDataFrame) else gpd.GeoDataFrame(geometry=outline)
+    level, code = _level_of(areas)
+    layers = {level: areas, "buildings": buildings}
+    layers |= {key: frame for key, frame in (("roads", roads), ("barriers", barriers)) if frame is not None}
+    rules = replace(Rules(), micro_grids=as_band(households), seed=seed)
+    return split_levels(layers, rules=rules, code=code).units["micro_grids"]
+
+
+def _level_of(areas: gpd.GeoDataFrame) -> tuple[str, str | None]:
+    """The level that an outline stands for, by the length of its codes; communities where it has none."""
+    if "code" in areas and areas["code"].notna().any():
+        length = len(str(areas["code"].dropna().iloc[0]))
+        by_length = {6: "districts", 9: "streets", 12: "communities", 15: "grids"}
+        if length in by_length:
+            return by_length[length], None
+    return "districts", None
+
+
+def _same_crs(layers: Mapping[str, gpd.GeoDataFrame], given: Given) -> None:
+    crs = given.crs
+    if crs is None or crs.is_geographic:
+        raise CrsMismatch(
+            "the outline is in degrees or has no CRS; a split needs metres: bring all layers to a metric CRS with to_crs()"
+        )
+    for name, frame in layers.items():
+        if isinstance(frame, gpd.GeoDataFrame) and len(frame) and frame.crs != crs:
+            raise CrsMismatch(
+                f"{name} is in {frame.crs.name if frame.crs else 'no CRS'}, the outline in {crs.name}; "
+                "bring one over with to_crs()"
+            )
+
+
+def _coded(buildings: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Buildings in an order that depends on place alone, each with a code."""
+    frame = buildings[~(buildings.geometry.isna() | buildings.geometry.is_empty)]
+    centre = frame.geometry.centroid
+    bounds = frame.geometry.bounds
+    order = np.lexsort(
+        (bounds["maxx"], bounds["miny"], np.round(frame.geometry.area, 3), np.round(centre.x, 3), -np.round(centre.y, 3))
+    )
+    frame = frame.iloc[order].reset_index(drop=True)
+    codes = frame["code"].astype("object") if "code" in frame else pd.Series(None, index=frame.index, dtype="object")
+    missing = codes.isna()
+    if missing.any():
+        taken = set(codes.dropna())
+        numbers = (f"B{number:05d}" for number in range(1, 10 * len(frame) + 10))
+        free = (number for number in numbers if number not in taken)
+        codes = codes.where(~missing, pd.Series([next(free) for _ in range(len(frame))], index=frame.index))
+    frame["code"] = codes.astype(str)
+    return frame
+
+
+def _inside(buildings: gpd.GeoDataFrame, outline: shapely.Geometry, findings: Findings) -> gpd.GeoDataFrame:
+    """The buildings of the outline: those with at least half of their footprint in it."""
+    shapely.prepare(outline)
+    geometry = buildings.geometry.to_numpy()
+    whole = shapely.covers(outline, geometry)
+    share = np.ones(len(buildings))
+    edge = np.flatnonzero(~whole)
+    area = shapely.area(geometry[edge])
+    inner = shapely.area(shapely.intersection(geometry[edge], outline))
+    touching = shapely.intersects(geometry[edge], outline).astype(float)
+    share[edge] = np.where(area > 0, inner / np.maximum(area, 1e-9), touching)
+    outside = share < 0.5
+    for code, row in zip(buildings["code"][outside], _source_rows(buildings, outside), strict=True):
+        findings.add(
+            "buildings", "outside_outline", f"building {code} lies outside the outline", "left out of the split",
+            level="warning", code=code, row=row,
+        )  # fmt: skip
+    lost = np.zeros(len(buildings))
+    lost[edge] = area - inner
+    crossing = ~outside & (lost > 0.5)
+    for position in np.flatnonzero(crossing):
+        findings.add(
+            "buildings", "crosses_outline",
+            f"building {buildings['code'].iat[position]} lies with {lost[position]:.1f} m2 outside the outline",
+            "counted inside; its micro-grid ends at the outline", level="note", code=buildings["code"].iat[position],
+        )  # fmt: skip
+    return buildings[~outside].reset_index(drop=True)
+
+
+def _source_rows(frame: pd.DataFrame, mask: np.ndarray) -> list[int | None]:
+    if "source_row" not in frame:
+        return [None] * int(mask.sum())
+    return [None if pd.isna(value) else int(value) for value in frame["source_row"][mask]]
+
+
+def _report_cut(
+    cut: Mapping[int, float], parts: pd.DataFrame, buildings: gpd.GeoDataFrame, findings: Findings
+) -> None:
+    """A finding for each building that a given boundary runs through."""
+    if not cut:
+        return
+    affected = parts[parts["atom"].isin(list(cut))].drop_duplicates("building")
+    known = {item.code for item in findings if item.rule == "crosses_outline"}
+    for building, atom in zip(affected["building"], affected["atom"], strict=True):
+        code = buildings["code"].iat[building]
+        if code not in known:
+            findings.add(
+                "buildings", "crosses_given_boundary",
+                f"a given boundary or another outline of the building leaves {cut[atom]:.1f} m2 of building {code} outside",
+                "the whole building counts where most of it lies", level="warning", code=code,
+            )  # fmt: skip
+
+
+def _per_cell(atom: np.ndarray, parts: pd.DataFrame, buildings: gpd.GeoDataFrame) -> np.ndarray:
+    """Residents of each cell; 0 where unknown."""
+    if "residents" not in buildings:
+        return np.zeros(len(atom))
+    people = pd.to_numeric(buildings["residents"], errors="coerce").fillna(0).to_numpy(dtype=float)
+    share = parts["households"].to_numpy() / np.maximum(
+        buildings["households"].to_numpy()[parts["building"].to_numpy()], 1
+    )
+    alone = ~parts["building"].duplicated(keep=False).to_numpy()
+    share = np.where(alone, 1.0, share)
+    per_atom = np.zeros(int(parts["atom"].max()) + 1)
+    np.add.at(per_atom, parts["atom"].to_numpy(), people[parts["building"].to_numpy()] * share)
+    return np.where(atom >= 0, per_atom[np.maximum(atom, 0)], 0.0)
+
+
+def _far_cells(
+    faces: np.ndarray,
+    cell: np.ndarray,
+    atom: np.ndarray,
+    geometry: np.ndarray,
+    households: np.ndarray,
+    rules: Rules,
+) -> np.ndarray:
+    """True for cells whose every face lies far from any inhabited building."""
+    homes = geometry[households > 0]
+    count = len(atom)
+    if not len(homes):
+        return np.ones(count, dtype=bool)
+    spots = shapely.point_on_surface(faces)
+    which, _ = shapely.STRtree(homes).query_nearest(spots, max_distance=rules.unpeopled_far_m, all_matches=False)
+    area = shapely.area(faces)
+    near = np.zeros(len(faces), dtype=bool)
+    near[which] = True
+    near_area = np.bincount(cell[near], weights=area[near], minlength=count)
+    total = np.bincount(cell, weights=area, minlength=count)
+    return near_area < 0.25 * total
