@@ -1,0 +1,7 @@
+"""Files out: shapefile, GeoPackage, GeoJSON, KML, CSV and XLSX, each read back before it is handed over."""
+
+from gridmap.exports.delivered import Delivered
+from gridmap.exports.notices import Notice
+from gridmap.exports.shapefile import write_shapefile
+
+__all__ = ["Delivered", "Notice", "write_shapefile"]
