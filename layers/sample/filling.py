@@ -1,0 +1,82 @@
+"""The demo town's ground: bones, plots and everything that stands on them, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.random import Generator
+
+from layers.sample.estates import build_estate
+from layers.sample.fabric import Fabric
+from layers.sample.frontage import fronts_of, land_behind, line_street
+from layers.sample.lanes import build_lanes, build_scattered
+from layers.sample.names import ESTATES
+from layers.sample.plots import Plot, clear, lay_out
+from layers.sample.public import PUBLIC_USES, build_park, build_public
+from layers.sample.streets import Bones, Street, draw_bones, pave
+
+__all__ = ["Ground", "fill"]
+
+_SHOPPING = ("primary", "secondary", "tertiary", "pedestrian")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """The town without its people; `roads` are cut where they meet, footways and ways into estates among them."""
+
+    bones: Bones
+    plots: list[Plot]
+    fabric: Fabric
+    roads: list[Street]
+
+
+def fill(rng: Generator) -> Ground:
+    """
+    Draw the bones and fill every plot.
+
+    Examples
+    --------
+    >>> from layers.sample.filling import fill  # about a second: see the tests for what comes out
+    """
+    bones = draw_bones()
+    plots, streets = lay_out(bones, rng)
+    lines = shapely.union_all([street.line for street in streets])
+    shopping = _by_name([street for street in streets if street.kind in _SHOPPING])
+    fabric, names = Fabric(), iter(ESTATES)
+    for plot in plots:
+        if plot.use in ("estate", "managed"):
+            plot.estate = next(names)
+        if plot.use == "lanes":
+            build_lanes(fabric, plot, shopping, rng)
+        elif plot.use == "park":
+            build_park(fabric, plot, rng)
+        elif plot.use in PUBLIC_USES:
+            build_public(fabric, plot, lines)
+        else:
+            _build_homes(fabric, plot, bones, streets, lines, rng)
+    for block in ("bank_west", "bank_east"):
+        fabric.greens.append(("riverside", "榆溪滨河绿带", clear(bones.blocks[block], streets)))
+    return Ground(bones=bones, plots=plots, fabric=fabric, roads=pave([*streets, *fabric.ways]))
+
+
+def _build_homes(
+    fabric: Fabric, plot: Plot, bones: Bones, streets: list[Street], lines: shapely.Geometry, rng: Generator
+) -> None:
+    """An estate or scattered walk-ups, with shop houses where the plot lies on a main street."""
+    fronts = [] if plot.use == "managed" else fronts_of(plot, bones.streets)
+    land = land_behind(plot, fronts)
+    if plot.use == "scattered":
+        ways: shapely.Geometry = build_scattered(fabric, plot, land, streets, rng)
+    else:
+        ways = build_estate(fabric, plot, land, lines, rng)
+    keep_free = shapely.buffer(ways, 2.0)
+    for front in fronts:
+        line_street(fabric, plot, front, keep_free, rng)
+
+
+def _by_name(streets: list[Street]) -> dict[str, shapely.Geometry]:
+    names = np.array([street.name for street in streets])
+    lines = np.array([street.line for street in streets])
+    return {str(name): shapely.union_all(lines[names == name]) for name in dict.fromkeys(names)}
