@@ -56,11 +56,13 @@ def balance(graph: CellGraph, band: Band, *, seed: int, wishes: Wishes | None = 
     """
     wishes = wishes or Wishes()
     unit = np.zeros(len(graph), dtype=np.int64)
+    if not len(graph):
+        return unit
     piece = graph.pieces()
     count = 0
     order = np.argsort(piece, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(piece[order]) > 0]) if len(order) else []
-    for cells in np.split(order, starts[1:]) if len(order) else []:  # pieces do not know each other
+    starts = np.flatnonzero(np.r_[True, np.diff(piece[order]) > 0])
+    for cells in np.split(order, starts[1:]):  # pieces do not know each other
         here = _balance_piece(graph.part(cells), band, seed, wishes)
         unit[cells] = here + count
         count += int(here.max()) + 1

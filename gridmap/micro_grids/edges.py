@@ -20,7 +20,8 @@ class Edges:
     """Segments between faces, on the millimetre grid.
 
     `left` and `right` are positions of faces (`right` is -1 on the outer boundary); `length` in metres; `middle` the
-    midpoints, `start` and `end` their ends in whole millimetres, (n, 2). `overused` counts segments that more than two faces claim: 0 in an exact tiling.
+    midpoints; `start` and `end` their ends in whole millimetres, (n, 2). `overused` counts segments that more than two
+    faces claim: 0 in an exact tiling.
     """
 
     left: np.ndarray

@@ -161,7 +161,7 @@ def _far_from_buildings(outline: shapely.Geometry, atoms: np.ndarray) -> list[sh
     if not len(atoms):
         return []
     settled = shapely.union_all(shapely.buffer(shapely.convex_hull(atoms), FAR_M, quad_segs=2))
-    settled = shapely.buffer(shapely.buffer(settled, FAR_M / 2, quad_segs=2), -FAR_M / 2, quad_segs=2)
+    settled = shapely.buffer(shapely.buffer(settled, FAR_M, quad_segs=2), -FAR_M, quad_segs=2)
     far = shapely.get_parts(shapely.difference(outline, shapely.simplify(settled, 4.0)))
     far = far[shapely.area(far) >= FAR_AREA_M2]
     return list(shapely.boundary(far))
@@ -299,7 +299,7 @@ def _cells(
     middle: np.ndarray,
     atoms: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, float]]:
-    """Connected cells: one an atom, one an empty block; stray faces join the neighbour they share most boundary with."""
+    """Connected cells: one an atom, one an empty block; stray faces join the neighbour with most common boundary."""
     key = np.where(label >= 0, label, len(atoms) + block)
     key = np.unique(np.column_stack([key, unit]), axis=0, return_inverse=True)[1].ravel()
     piece = edges.components(key)

@@ -27,7 +27,8 @@ class Rules:
 
     `community_households` and `community_residents` are the most a community may hold (Tongxiang: 3,000 households,
     10,000 residents); `unpeopled_m2` is the least ground without a household near by that becomes a micro-grid of its
-    own; `unpeopled_far_m` is how far from the nearest inhabited building such ground lies.
+    own; `unpeopled_far_m` is how far from the nearest inhabited building such ground lies. A tract that holds small
+    settlements together stays with them up to `unpeopled_wide_m2`; a wider one does not.
     """
 
     micro_grids: Band = MICRO_GRIDS
@@ -36,6 +37,7 @@ class Rules:
     community_residents: int = 10_000
     unpeopled_m2: float = 10_000.0
     unpeopled_far_m: float = 60.0
+    unpeopled_wide_m2: float = 60_000.0
     seed: int = 0
     wishes: Wishes = field(default_factory=Wishes)
 
@@ -173,7 +175,7 @@ def _derive_micro_grids(
 
 
 def _unpeopled(part: CellGraph, far: np.ndarray, rules: Rules) -> np.ndarray:
-    """Cells of the tracts that are far from any household, big enough, and not needed to hold their neighbours together."""
+    """Cells of the tracts far from any household, big enough, and not needed to hold their neighbours together."""
     if not part.households.any():
         return np.ones(len(part), dtype=bool)
     bare = far & (part.households == 0)
@@ -182,7 +184,8 @@ def _unpeopled(part: CellGraph, far: np.ndarray, rules: Rules) -> np.ndarray:
     piece = part.pieces(among=bare.astype(np.int64))
     area = np.bincount(piece, weights=np.where(bare, part.area, 0.0))
     chosen = bare & (area[piece] >= rules.unpeopled_m2)
-    for tract in np.unique(piece[chosen]):  # each one is tried on the state that the ones before it left
+    for tract in np.unique(piece[chosen & (area[piece] < rules.unpeopled_wide_m2)]):
+        # Each one is tried on the state that the ones before it left.
         left = ~chosen
         if _stranded(part, left, rules.micro_grids.low) and not _stranded(
             part, left | (piece == tract), rules.micro_grids.low

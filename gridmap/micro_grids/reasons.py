@@ -67,20 +67,15 @@ def explain(
                 zh = f"被河流、铁路、边界或整栋高楼隔开，只有{count}户"
             elif around:
                 listed = ", ".join(str(item) for item in around[:4])
-                verb = "joining any of them gives more than" if min(around) + count > high else "the best plan found leaves"
-                en = (
-                    f"{count} households; its neighbours hold {listed}; {verb} {high}"
-                    if min(around) + count > high
-                    else f"{count} households beside {listed}; {verb} it out of the band"
-                )
-                zh = (
-                    f"{count}户；相邻微网格{listed}户，合并后超过{high}户"
-                    if min(around) + count > high
-                    else f"{count}户；相邻{listed}户，未找到更好的划分"
-                )
+                if min(around) + count > high:
+                    en = f"{count} households; its neighbours hold {listed}; joining any of them gives more than {high}"
+                    zh = f"{count}户；相邻微网格{listed}户，合并后超过{high}户"
+                else:
+                    en = f"{count} households beside {listed}; the best plan found leaves it out of the band"
+                    zh = f"{count}户；相邻{listed}户，未找到更好的划分"
             else:
-                en = f"no neighbour to join: {count} households stand alone between barriers and shared towers"
-                zh = f"四周为屏障或独立高楼，{count}户无相邻可并"
+                en = f"{count} households stand alone: no neighbour of the same grid can be joined"
+                zh = f"{count}户独处，同一网格内无相邻片区可并"
         if table["opened"].iat[row]:
             crossing = "crosses a hard barrier, because a piece behind it could not reach the minimum"
             crossing_zh = "跨越屏障：屏障后的片区户数不足，无法单独成格"

@@ -58,12 +58,12 @@ def make_rows(
     areas = {level: _dissolve(fabric, plan.units[level]) for level in LEVELS}
     upper = _upper_codes(plan, areas, given, findings)
     parts = _parts(atoms, buildings, fabric, plan)
-    table, zone_code = _micro_rows(parts, plan, areas["micro_grids"], upper["grids"], given)
+    table = _micro_rows(parts, plan, areas["micro_grids"], upper["grids"], given)
     parts["row"] = _rows_of_parts(parts, table)
     frame = _micro_frame(table, parts, areas["micro_grids"], graph, plan, given, rules)
     parts["micro_grid"] = frame["code"].to_numpy()[parts["row"].to_numpy()]
     order = np.argsort(frame["code"].to_numpy(), kind="stable")
-    units = {"micro_grids": gpd.GeoDataFrame(frame.iloc[order].reset_index(drop=True), geometry="geometry", crs=given.crs)}
+    units = {"micro_grids": frame.iloc[order].reset_index(drop=True)}
     for level in LEVELS[:-1]:
         units[level] = _upper_frame(level, plan, areas[level], upper, parts, given, rules)
     built = _building_rows(parts, buildings, given)
@@ -180,7 +180,7 @@ def _parts(atoms: Atoms, buildings: gpd.GeoDataFrame, fabric: Fabric, plan: Plan
 
 def _micro_rows(
     parts: pd.DataFrame, plan: Plan, areas: np.ndarray, grid_codes: list[str], given: Given
-) -> tuple[pd.DataFrame, np.ndarray]:
+) -> pd.DataFrame:
     """One row a micro-grid: its zone, floors and grid; a zone with floor bands has several."""
     floors = parts[parts["floor_from"].notna()].drop_duplicates(["micro_grids", "floor_from", "floor_to"])
     zones = np.arange(len(areas))
@@ -218,7 +218,7 @@ def _micro_rows(
         for row, code in zip(fresh.tolist(), child_codes(prefix, order, taken, what="micro_grids"), strict=True):
             codes[row] = code
     table["code"] = codes
-    return table, grid_of_zone
+    return table
 
 
 def _rows_of_parts(parts: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
@@ -341,7 +341,8 @@ def _upper_frame(
     sums = _sums(parts, level, count)
     old = [given.row(level, int(position)) for position in plan.given[level]]
     frame = pd.DataFrame({"code": own})
-    frame["name"] = [_given_text(row, "name") or _made_name(level, code, given.name) for row, code in zip(old, own, strict=True)]
+    pairs = list(zip(old, own, strict=True))
+    frame["name"] = [_given_text(row, "name") or _made_name(level, code, given.name) for row, code in pairs]
     frame["parent"] = pd.Series(
         [None if level == "districts" else code[: LENGTHS[LEVELS[LEVELS.index(level) - 1]]] for code in own],
         dtype="object",
@@ -353,11 +354,13 @@ def _upper_frame(
     frame["area_m2"] = np.round(area, 2)
     if level == "grids":
         band = rules.grids
-        frame["kind"] = [_given_text(row, "kind") or ("base" if n else "special") for row, n in zip(old, sums["households"], strict=True)]
+        peopled = zip(old, sums["households"], strict=True)
+        frame["kind"] = [_given_text(row, "kind") or ("base" if count else "special") for row, count in peopled]
         frame["buildings"] = sums["buildings"]
         frame["compactness"] = np.round(compact, 4)
         frame["within_band"] = [band.holds(int(n)) for n in sums["households"]]
-        frame["reason"], frame["reason_zh"] = _grid_reasons(sums["households"].tolist(), frame["derived"].tolist(), rules)
+        loads, made = frame["households"].tolist(), frame["derived"].tolist()
+        frame["reason"], frame["reason_zh"] = _grid_reasons(loads, made, rules)
         for column in ("leader", "valid_from", "valid_to"):
             frame[column] = pd.Series([_given_text(row, column) for row in old], dtype="object")
     # What else the office keeps about its units stays with them.
@@ -430,8 +433,8 @@ def _building_rows(parts: pd.DataFrame, buildings: gpd.GeoDataFrame, given: Give
 
 def _part_name(unit: object, low: object, high: object) -> str:
     words = []
-    if pd.notna(unit):  # type: ignore[call-overload]
+    if pd.notna(unit):
         words.append(f"unit {unit}")
-    if pd.notna(low):  # type: ignore[call-overload]
+    if pd.notna(low):
         words.append(f"floors {low}-{high}" if low != high else f"floor {low}")
     return " ".join(words) or "part"

@@ -30,8 +30,8 @@ class Split:
     """What a split gives back.
 
     `units` has a frame a level (districts, streets, communities, grids, micro_grids), `buildings` one row a building or
-    part of one, `findings` what had to be resolved, `households` the households that went in and came out, `shares`
-    figures of the plan (share of boundary on streets).
+    part of one, `findings` what had to be resolved, `households` the households that went in and came out,
+    `street_share` the share of the boundary between micro-grids that follows streets and barriers.
     """
 
     units: dict[str, gpd.GeoDataFrame]
@@ -49,8 +49,8 @@ def split_levels(
     Parameters
     ----------
     layers
-        Frames by layer name, all in one metric CRS: at least one of districts, streets, communities, grids, micro_grids,
-        and `buildings`; `roads`, `barriers`, `water`, `estates` where there are any.
+        Frames by layer name, all in one metric CRS: at least one of districts, streets, communities, grids,
+        micro_grids, and `buildings`; `roads`, `barriers`, `water`, `estates` where there are any.
     rules
         Bands, seed and weights.
     code
@@ -90,12 +90,12 @@ def split_levels(
     lines, strengths = block_lines(*(layers.get(item) for item in ("roads", "barriers", "water", "estates")))
     fabric = make_fabric(given.outline, atoms.geometry, lines, levels=given.areas)
     if fabric.edges.overused:
-        raise DataBroken(f"{fabric.edges.overused} boundaries are claimed by more than two cells; please report the input")
+        raise DataBroken(f"{fabric.edges.overused} boundaries have more than two cells; please report the input")
     graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths)
     if int(graph.households.sum()) != int(buildings["households"].sum()):
         raise DataBroken(
-            f"{int(buildings['households'].sum())} households went in and {int(graph.households.sum())} came out of the "
-            "fabric; this is a fault of gridmap, please report it with the input"
+            f"{int(buildings['households'].sum())} households went in and {int(graph.households.sum())} came out of "
+            "the fabric; this is a fault of gridmap, please report it with the input"
         )
     _report_cut(fabric.cut_atoms, atoms.parts, buildings, findings)
     residents = _per_cell(fabric.atom, atoms.parts, buildings)
@@ -182,7 +182,7 @@ def _same_crs(layers: Mapping[str, gpd.GeoDataFrame], given: Given) -> None:
     crs = given.crs
     if crs is None or crs.is_geographic:
         raise CrsMismatch(
-            "the outline is in degrees or has no CRS; a split needs metres: bring all layers to a metric CRS with to_crs()"
+            "the outline is in degrees or has no CRS, and a split needs metres; bring all layers to a metric CRS"
         )
     for name, frame in layers.items():
         if isinstance(frame, gpd.GeoDataFrame) and len(frame) and frame.crs != crs:
@@ -197,9 +197,8 @@ def _coded(buildings: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     frame = buildings[~(buildings.geometry.isna() | buildings.geometry.is_empty)]
     centre = frame.geometry.centroid
     bounds = frame.geometry.bounds
-    order = np.lexsort(
-        (bounds["maxx"], bounds["miny"], np.round(frame.geometry.area, 3), np.round(centre.x, 3), -np.round(centre.y, 3))
-    )
+    west, north, area = np.round(centre.x, 3), -np.round(centre.y, 3), np.round(frame.geometry.area, 3)
+    order = np.lexsort((bounds["maxx"], bounds["miny"], area, west, north))
     frame = frame.iloc[order].reset_index(drop=True)
     codes = frame["code"].astype("object") if "code" in frame else pd.Series(None, index=frame.index, dtype="object")
     missing = codes.isna()
@@ -260,7 +259,7 @@ def _report_cut(
         if code not in known:
             findings.add(
                 "buildings", "crosses_given_boundary",
-                f"a given boundary or another outline of the building leaves {cut[atom]:.1f} m2 of building {code} outside",
+                f"a given boundary, or an outline apart, leaves {cut[atom]:.1f} m2 of building {code} outside",
                 "the whole building counts where most of it lies", level="warning", code=code,
             )  # fmt: skip
 

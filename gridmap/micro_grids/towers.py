@@ -176,15 +176,15 @@ def _divide_unit(
         return [Part(piece, households, unit=unit)]
     if levels is None or levels < 2:
         why = "floors unknown" if levels is None else "it has one floor"
-        reason = f"one entrance of {households} households cannot be divided: {why}"
-        return [Part(piece, households, unit=unit, reason=reason)]
+        undivided = f"one entrance of {households} households cannot be divided: {why}"
+        return [Part(piece, households, unit=unit, reason=undivided)]
     bands = min(-(-households // band.wish_high), levels)
     floors = share_out(levels, np.ones(bands))
     tops = np.cumsum(floors)
     counts = np.diff(np.round(households * tops / levels).astype(np.int64), prepend=0)
     parts = []
     for top, height, count in zip(tops.tolist(), floors.tolist(), counts.tolist(), strict=True):
-        reason = None
+        reason: str | None = None
         if count > band.high:
             reason = f"floors {top - height + 1}-{top} hold {count} households and a floor is not divided"
         parts.append(Part(piece, count, unit=unit, floor_from=top - height + 1, floor_to=top, reason=reason))
