@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import geopandas as gpd
@@ -17,7 +18,7 @@ from gridmap.stores.values import as_text, from_values, kind_of, to_values
 from layers.errors import CrsMismatch, WrongCall
 from layers.schema import Layer
 
-__all__ = ["Ready", "make_ready", "metric", "same_crs", "schema_columns", "to_frame"]
+__all__ = ["Ready", "make_ready", "metric", "no_rows", "same_crs", "schema_columns", "to_frame"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def same_crs(one: pyproj.CRS, other: pyproj.CRS) -> bool:
     return one == other or one.equals(other, ignore_axis_order=True)
 
 
+@lru_cache(maxsize=64)
 def schema_columns(layer: Layer) -> tuple[Kept, ...]:
     """
     The columns that a layer has by the schema.
@@ -133,6 +135,21 @@ def make_ready(layer: Layer, frame: pd.DataFrame, crs: pyproj.CRS) -> Ready:
         values.append(to_values(series, kind, f"column {name} of {layer.name}"))
         kept.append(Kept(name, columns[name], kind))
     return Ready(layer, tuple(kept), tuple(values), geometry, len(data))
+
+
+def no_rows(layer: Layer) -> Ready:
+    """
+    A layer without rows, with the columns of the schema.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> no_rows(layer("roads")).declared
+    'GEOMETRY'
+    """
+    kept = schema_columns(layer)
+    geometry = np.array([], dtype=object) if layer.geometry else None
+    return Ready(layer, kept, tuple([] for _ in kept), geometry, 0)
 
 
 def to_frame(

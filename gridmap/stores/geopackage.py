@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,11 +18,10 @@ import pyproj
 import shapely
 from sqlalchemy import Connection, Engine, Table, column, create_engine, event, select
 from sqlalchemy import table as plain_table
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateTable
 
-from gridmap.stores.frames import Ready
+from gridmap.stores.frames import Ready, no_rows
 from gridmap.stores.gpkg_format import (
     APPLICATION_ID,
     CORE_TABLES,
@@ -36,6 +36,7 @@ from gridmap.stores.gpkg_format import (
 from gridmap.stores.models import FID, GEOM, index_columns, layer_table
 from gridmap.stores.sql_store import Box, SqlStore
 from layers.errors import BadFile, CrsMismatch, GridmapError, NotACity, StoreBusy
+from layers.schema import Layer
 
 __all__ = ["GeoPackage"]
 
@@ -66,9 +67,9 @@ class GeoPackage(SqlStore):
         """The path."""
         return str(self.path)
 
-    def explain(self, error: DBAPIError) -> GridmapError | None:
+    def explain(self, error: BaseException | None) -> GridmapError | None:
         """What SQLite complained about, in words; None where it is a bug."""
-        said = str(error.orig)
+        said = str(error)
         if "locked" in said or "busy" in said:
             return StoreBusy(f"{self.title} is being written by another process; try again when it is done")
         if "not a database" in said or "malformed" in said:
@@ -148,6 +149,21 @@ class GeoPackage(SqlStore):
                 (name, GEOM, ready.declared, srid, dimensions),
             )
 
+    def clear_layer(self, connection: Connection, layer: Layer) -> None:
+        """Leave the layer with the columns of the schema and no rows."""
+        crs = self.crs_of(connection)
+        ready = no_rows(layer)
+        self.fresh_layer(connection, ready, crs)
+        self.put_kept(connection, layer.name, ready.kept)
+
+    def save_as(self, path: Path) -> None:
+        """Write the store to another file by VACUUM INTO: copying the file alone would lose what the log holds."""
+        with closing(self._engine.raw_connection()) as connection:
+            try:
+                connection.cursor().execute("VACUUM INTO ?", (str(path),))
+            except sqlite3.Error as error:
+                raise self.explain(error) or error from error
+
     def _fill(self, connection: Connection, ready: Ready, srid: int) -> None:
         columns = [FID, *(item.column for item in ready.kept)]
         values: list[Sequence[Any]] = [range(1, ready.count + 1), *ready.values]
@@ -225,7 +241,8 @@ def _engine(path: Path, *, new: bool, busy_seconds: float) -> Engine:
         connection.isolation_level = None
         for name, function in envelope_functions().items():
             connection.create_function(name, 1, function, deterministic=True)
-        if new:
+        # QGIS turns the log off when it closes a file, a backup comes without one; a read-only file stays as it is
+        with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
 
     @event.listens_for(engine, "begin")

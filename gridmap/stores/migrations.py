@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pyproj
 from sqlalchemy import Connection, insert, inspect, select
 
-from gridmap.stores.sql_store import SqlStore
+from gridmap.stores.sql_store import SqlStore, new_version
 from gridmap.stores.steps import STEPS, Step
 from layers.errors import NotACity, StoreTooNew, StoreTooOld
 
@@ -65,7 +65,8 @@ def lay_ground(store: SqlStore, connection: Connection, crs: pyproj.CRS, facts: 
     store.scaffold(connection, crs)
     for table in store.control.values():
         table.create(connection)
-    store.put_facts(connection, {"crs": crs.to_wkt("WKT2_2019"), "schema_version": "0", **facts})
+    own = {"crs": crs.to_wkt("WKT2_2019"), "schema_version": "0", "data_version": new_version()}
+    store.put_facts(connection, {**own, **facts})
     for step in STEPS:
         _take(store, connection, step)
 
@@ -85,7 +86,7 @@ def migrate_store(store: SqlStore, steps: Sequence[Step] = STEPS) -> list[str]:
     """
     taken: list[str] = []
     for step in steps:
-        with store.transaction(), store.changing() as connection:
+        with store.transaction() as connection:
             have = version(store, connection)
             if have > steps[-1].number:
                 raise StoreTooNew(_too_new(store, have, steps[-1].number))

@@ -7,8 +7,9 @@ shows them. `gridmap_columns` keeps which column of which kind stands for which 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table
@@ -118,16 +119,17 @@ def control_tables(schema: str | None) -> dict[str, Table]:
     return {table.name: table for table in metadata.tables.values()}
 
 
+@lru_cache(maxsize=512)
 def layer_table(
-    layer: Layer, kept: Sequence[Kept], *, schema: str | None = None, declared: str = "GEOMETRY", srid: int = 0
+    layer: Layer, kept: tuple[Kept, ...], *, schema: str | None = None, declared: str = "GEOMETRY", srid: int = 0
 ) -> Table:
     """
-    The table of a layer with the columns that it keeps.
+    The table of a layer with the columns that it keeps; the same object for the same columns.
 
     Examples
     --------
     >>> from layers.schema import layer
-    >>> table = layer_table(layer("roads"), [Kept("code", "code", "text")], srid=4549)
+    >>> table = layer_table(layer("roads"), (Kept("code", "code", "text"),), srid=4549)
     >>> list(table.columns.keys())
     ['fid', 'code', 'geom']
     """

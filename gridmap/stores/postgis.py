@@ -16,14 +16,15 @@ import numpy as np
 import psycopg
 import pyproj
 import shapely
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, delete, event, func, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from gridmap.stores.frames import Ready
 from gridmap.stores.models import GEOM, Kind, index_columns, layer_table
 from gridmap.stores.sql_store import Box, SqlStore
 from layers.errors import BadFile, GridmapError, NotACity, NotFound, StoreBusy, WrongCall
+from layers.schema import Layer
 
 __all__ = ["Postgis"]
 
@@ -62,9 +63,9 @@ class Postgis(SqlStore):
         address = self._address.set(drivername="postgresql")
         return f"{address.render_as_string(hide_password=True)}, schema {self.schema}"
 
-    def explain(self, error: DBAPIError) -> GridmapError | None:
+    def explain(self, error: BaseException | None) -> GridmapError | None:
         """What PostgreSQL complained about, in words; None where it is a bug."""
-        return _explained(error.orig, self.title)
+        return _explained(error, self.title)
 
     def scaffold(self, connection: Connection, crs: pyproj.CRS) -> None:
         """Make the schema, and PostGIS where the database does not have it yet."""
@@ -117,8 +118,17 @@ class Postgis(SqlStore):
             self._run(connection, f"DELETE FROM {name}")  # noqa: S608 - name of a layer
             self._fit_columns(connection, name, old, ready)
         if spatial:
-            self._declare(connection, name, ready.declared, srid)
+            self._declare(connection, table, ready.declared, srid)
         self._fill(connection, name, ready, srid)
+
+    def clear_layer(self, connection: Connection, layer: Layer) -> None:
+        """Delete the layer's rows, and the rules that they had to keep where the CRS is another one now."""
+        kept = self.kept(connection, layer.name)
+        if kept:
+            table = layer_table(layer, kept, schema=self.schema)
+            connection.execute(delete(table))
+            if layer.geometry:
+                self._declare(connection, table, None, self.srid(connection, self.crs_of(connection)))
 
     def _fit_columns(self, connection: Connection, name: str, old: dict[str, str], ready: Ready) -> None:
         wanted = {item.column: item.kind for item in ready.kept}
@@ -130,14 +140,24 @@ class Postgis(SqlStore):
             if old.get(column) != kind:
                 self._run(connection, f"ALTER TABLE {name} ADD {_quote(column)} {compiler.process(Kind(kind))}")
 
-    def _declare(self, connection: Connection, name: str, declared: str, srid: int) -> None:
-        """SRID and type as constraints, from which QGIS learns them; a typmod would refuse heights."""
-        for rule, check in (
-            ("enforce_srid_geom", f"st_srid({GEOM}) = {srid}"),
-            ("enforce_geotype_geom", f"geometrytype({GEOM}) = '{declared}'"),
-        ):
+    def _declare(self, connection: Connection, table: Table, declared: str | None, srid: int) -> None:
+        """SRID and type as constraints, from which QGIS learns them; a typmod would refuse heights.
+
+        None leaves the type. Nothing is touched that is so already: a change waits for every reader.
+        """
+        have = connection.execute(
+            text("SELECT srid, type FROM geometry_columns WHERE f_table_schema = :schema AND f_table_name = :name"),
+            {"schema": self.schema, "name": table.name},
+        ).one()
+        rules = []
+        if have.srid != srid:
+            rules.append(("enforce_srid_geom", f"st_srid({GEOM}) = {srid}"))
+        if declared is not None and have.type != declared:
+            rules.append(("enforce_geotype_geom", f"geometrytype({GEOM}) = '{declared}'"))
+        name = self._quoted(connection, table)
+        for rule, check in rules:
             self._run(connection, f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {rule}")
-            if rule == "enforce_srid_geom" or declared != "GEOMETRY":
+            if not check.endswith("'GEOMETRY'"):
                 self._run(connection, f"ALTER TABLE {name} ADD CONSTRAINT {rule} CHECK ({check})")
 
     def _fill(self, connection: Connection, name: str, ready: Ready, srid: int) -> None:

@@ -6,6 +6,7 @@ A keeper adds how it connects, makes and fills tables and finds by a box; see `g
 from __future__ import annotations
 
 import secrets
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,14 +22,14 @@ import shapely
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from gridmap.stores.base import Account
+from gridmap.stores.base import Account, Store
 from gridmap.stores.frames import Ready, make_ready, schema_columns, to_frame
 from gridmap.stores.models import FID, GEOM, Kept, control_tables, layer_table
 from gridmap.stores.scope import CODE_OF, LEVEL_OF, covering, starts_with, valid_on
-from layers.errors import GridmapError, WrongCall
+from layers.errors import GridmapError, StoreBusy, WrongCall
 from layers.schema import LAYERS, Layer, layer
 
-__all__ = ["RESERVED", "SqlStore"]
+__all__ = ["RESERVED", "SqlStore", "check_facts", "new_version"]
 
 #: Facts that the store keeps about itself; not part of `meta()`.
 RESERVED = ("schema_version", "crs")
@@ -36,7 +37,7 @@ RESERVED = ("schema_version", "crs")
 Box = tuple[float, float, float, float]
 
 
-class SqlStore(ABC):
+class SqlStore(Store, ABC):
     """A city in a database; open one with `gridmap.stores.open_store`."""
 
     def __init__(self, url: str, engine: Engine, schema: str | None) -> None:
@@ -44,8 +45,9 @@ class SqlStore(ABC):
         self.schema = schema
         self._engine = engine
         self.control = control_tables(schema)
-        self._crs: pyproj.CRS | None = None
-        self._held: Connection | None = None
+        self._crs: tuple[str | None, pyproj.CRS] | None = None
+        # a transaction over several calls belongs to the thread that opened it
+        self._held = threading.local()
 
     def __enter__(self) -> Self:
         return self
@@ -64,8 +66,8 @@ class SqlStore(ABC):
         """The store as messages call it, without a password."""
 
     @abstractmethod
-    def explain(self, error: DBAPIError) -> GridmapError | None:
-        """The error in words a clerk can act on; None where it is a bug."""
+    def explain(self, error: BaseException | None) -> GridmapError | None:
+        """The driver's error in words a clerk can act on; None where it is a bug."""
 
     @abstractmethod
     def scaffold(self, connection: Connection, crs: pyproj.CRS) -> None:
@@ -78,6 +80,10 @@ class SqlStore(ABC):
     @abstractmethod
     def fresh_layer(self, connection: Connection, ready: Ready, crs: pyproj.CRS) -> None:
         """Put a layer's rows, and the columns for them, in place of the old ones."""
+
+    @abstractmethod
+    def clear_layer(self, connection: Connection, layer: Layer) -> None:
+        """Leave a layer of the store without rows."""
 
     @abstractmethod
     def _lock(self, connection: Connection) -> None:
@@ -102,7 +108,7 @@ class SqlStore(ABC):
         try:
             yield
         except DBAPIError as error:
-            plain = self.explain(error)
+            plain = self.explain(error.orig)
             if plain is None:
                 raise
             raise plain from error
@@ -110,8 +116,9 @@ class SqlStore(ABC):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the store."""
-        if self._held is not None:
-            yield self._held
+        held = self._held_connection
+        if held is not None:
+            yield held
             return
         with self._speaking(), self._engine.connect() as connection, connection.begin():
             yield connection
@@ -119,8 +126,9 @@ class SqlStore(ABC):
     @contextmanager
     def changing(self, *, layers: bool = True) -> Iterator[Connection]:
         """A transaction that writes, all or nothing; `layers` where it changes more than an account."""
-        if self._held is not None:
-            yield self._held
+        held = self._held_connection
+        if held is not None:
+            yield held
             return
         with (
             self._speaking(),
@@ -132,15 +140,29 @@ class SqlStore(ABC):
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[Self]:
-        """Everything done with this store inside the block is one transaction; only for one thread."""
-        with self.changing() as connection:
-            self._held = connection
-            try:
-                yield self
-            finally:
-                self._held = None
-                self._crs = None
+    def transaction(self) -> Iterator[Connection]:
+        """Everything that this thread does with the store inside the block is one transaction, all or nothing."""
+        with self.changing() as connection, self._holding(connection):
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Everything that this thread reads from the store inside the block is of one moment."""
+        with self.reading() as connection, self._holding(connection):
+            yield connection
+
+    @property
+    def _held_connection(self) -> Connection | None:
+        return getattr(self._held, "connection", None)
+
+    @contextmanager
+    def _holding(self, connection: Connection) -> Iterator[None]:
+        before = self._held_connection
+        self._held.connection = connection
+        try:
+            yield
+        finally:
+            self._held.connection = before
 
     def close(self) -> None:
         """Let go of files and connections."""
@@ -151,10 +173,15 @@ class SqlStore(ABC):
     @property
     def crs(self) -> pyproj.CRS:
         """The city's metric CRS."""
-        if self._crs is None:
-            with self.reading() as connection:
-                self._crs = pyproj.CRS.from_user_input(self.fact(connection, "crs"))
-        return self._crs
+        with self.reading() as connection:
+            return self.crs_of(connection)
+
+    def crs_of(self, connection: Connection) -> pyproj.CRS:
+        """The city's CRS as a transaction sees it: another process may build the city anew in another one."""
+        wkt = self.fact(connection, "crs")
+        if self._crs is None or self._crs[0] != wkt:
+            self._crs = (wkt, pyproj.CRS.from_user_input(wkt))
+        return self._crs[1]
 
     def fact(self, connection: Connection, key: str) -> str | None:
         """One fact, also a reserved one; None where there is none."""
@@ -183,13 +210,13 @@ class SqlStore(ABC):
 
     # layers
 
-    def kept(self, connection: Connection, name: str) -> list[Kept]:
+    def kept(self, connection: Connection, name: str) -> tuple[Kept, ...]:
         """The columns that a layer has in the store; empty where the store never had the layer."""
         table = self.control["gridmap_columns"]
         rows = connection.execute(
             select(table.c.name, table.c.column, table.c.kind).where(table.c.layer == name).order_by(table.c.position)
         )
-        return [Kept(*row) for row in rows]
+        return tuple(Kept(*row) for row in rows)
 
     def put_kept(self, connection: Connection, name: str, kept: Sequence[Kept]) -> None:
         """Write down which columns a layer has."""
@@ -247,9 +274,10 @@ class SqlStore(ABC):
         box = None if bbox is None else _box(item, bbox)
         with self.reading() as connection:
             kept = self.kept(connection, layer)
+            crs = self.crs_of(connection)
             if not kept:
                 nothing = np.array([], dtype=object) if item.geometry else None
-                return to_frame(item, schema_columns(item), [], nothing, self.crs)
+                return to_frame(item, schema_columns(item), [], nothing, crs)
             table = layer_table(item, kept, schema=self.schema)
             conditions = _by_code(table, item, within)
             whole = covering(within) == [""]
@@ -259,12 +287,13 @@ class SqlStore(ABC):
             conditions += [self._near(table, shape.bounds) for shape in exact if not shape.is_empty]
             if as_of is not None and (valid := valid_on(table, as_of.isoformat())) is not None:
                 conditions.append(valid)
-            return self._fetch(connection, item, kept, table, conditions, exact)
+            rows, geometry = self._fetch(connection, item, kept, table, conditions, exact)
+        return to_frame(item, kept, rows, geometry, crs)
 
     def _fetch(
-        self, connection: Connection, item: Layer, kept: list[Kept], table: Table, conditions: list[Any],
+        self, connection: Connection, item: Layer, kept: Sequence[Kept], table: Table, conditions: list[Any],
         exact: list[shapely.Geometry],
-    ) -> gpd.GeoDataFrame | pd.DataFrame:
+    ) -> tuple[Sequence[Any], np.ndarray | None]:
         columns = [table.c[one.column] for one in kept]
         if item.geometry:
             columns.append(self._geometry_column(table))
@@ -275,14 +304,14 @@ class SqlStore(ABC):
             query = query.limit(0)
         rows: Sequence[Any] = connection.execute(query).all()
         if not item.geometry:
-            return to_frame(item, kept, rows, None, self.crs)
+            return rows, None
         geometry = self._geometries([row[-1] for row in rows])
         for shape in exact:
             # the index keeps single precision: what is in is decided here, the same way for every store
             shapely.prepare(shape)
             inside = shapely.intersects(shape, geometry)
             rows, geometry = list(compress(rows, inside)), geometry[inside]
-        return to_frame(item, kept, rows, geometry, self.crs)
+        return rows, geometry
 
     def _area(self, connection: Connection, codes: Sequence[str]) -> shapely.Geometry:
         """The areas that codes name, joined: each from its own level, else from the units whose codes start so."""
@@ -324,16 +353,19 @@ class SqlStore(ABC):
             Another process wrote for too long; nothing was written.
         """
         # everything is judged and turned into plain values before the store is locked
-        ready = [make_ready(layer(name), frame, self.crs) for name, frame in frames]
+        crs = self.crs
+        ready = [make_ready(layer(name), frame, crs) for name, frame in frames]
         names = [item.layer.name for item in ready]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise WrongCall(f"{twice} is given twice and a layer is written once; join the frames first")
         with self.changing() as connection:
+            if self.crs_of(connection) != crs:
+                raise StoreBusy(f"{self.title} was built anew in another CRS meanwhile; read it and try again")
             for item in ready:
-                self.fresh_layer(connection, item, self.crs)
+                self.fresh_layer(connection, item, crs)
                 self.put_kept(connection, item.layer.name, item.kept)
-            self.put_facts(connection, {"data_version": secrets.token_hex(8)})
+            self.put_facts(connection, {"data_version": new_version()})
 
     # accounts
 
@@ -364,6 +396,11 @@ class SqlStore(ABC):
             if not changed.rowcount:
                 made = account.created_at or datetime.now(UTC).isoformat(timespec="seconds")
                 connection.execute(insert(table).values(name=account.name, created_at=made, **values))
+
+
+def new_version() -> str:
+    """A fresh `data_version`: caches of the city compare it and never take an old one for it."""
+    return secrets.token_hex(8)
 
 
 def check_facts(facts: dict[str, str]) -> None:
