@@ -1,0 +1,111 @@
+"""Parts of a built city computed again, without reading its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+
+from gridmap.access.coverage import coverage
+from gridmap.access.gaps import find_gaps
+from gridmap.access.walk import nearest_facilities
+from gridmap.micro_grids.attach import attach
+from gridmap.norms import load_norms
+from gridmap.progress import Progress, silent
+from gridmap.settings import CoverSettings
+from gridmap.stores import Store, open_store
+from layers.errors import MissingLayer, WrongCall
+
+__all__ = ["attach_again", "cover_again"]
+
+ATTACHED = ("organizations", "facilities", "incidents")
+
+
+def _cover_settings(store: Store) -> CoverSettings:
+    kept = json.loads(store.meta().get("settings", "{}")).get("cover", {})
+    known = CoverSettings.__dataclass_fields__
+    return CoverSettings(**{key: value for key, value in kept.items() if key in known})
+
+
+def attach_again(city: str | Path) -> dict[str, int]:
+    """Attach every organization, facility and incident of a city to its micro-grids again.
+
+    Returns
+    -------
+    Rows by layer and way of attaching.
+    """
+    counts: dict[str, int] = {}
+    with open_store(city) as store:
+        micro_grids = _must_read(store, "micro_grids")
+        nearest_m = _cover_settings(store).nearest_m
+        frames = []
+        for layer in ATTACHED:
+            things = store.read(layer)
+            if isinstance(things, gpd.GeoDataFrame) and len(things):
+                done = attach(things, micro_grids, nearest_m=nearest_m)
+                frames.append((layer, done))
+                counts |= {f"{layer} {way}": int(n) for way, n in done["attached_by"].value_counts().items()}
+        store.write_all(frames)
+    return counts
+
+
+def cover_again(
+    city: str | Path,
+    *,
+    norms: str | Path | None = None,
+    kinds: Sequence[str] = (),
+    progress: Progress = silent,
+) -> dict[str, int]:
+    """Compute coverage and gaps of a city again, with other norms or for some kinds only.
+
+    Parameters
+    ----------
+    city
+        Store URL.
+    norms
+        Norms file in place of the packaged one.
+    kinds
+        Kinds of facility that the new tables hold; all that have a norm when empty.
+    progress
+        Told what is being done.
+
+    Returns
+    -------
+    Rows of `coverage` and `gaps`.
+
+    Raises
+    ------
+    WrongCall
+        For a kind without a norm.
+    MissingLayer
+        Where the city has no buildings or no facilities.
+    """
+    table = load_norms(norms).with_distance()
+    unknown = [kind for kind in kinds if kind not in table]
+    if unknown:
+        raise WrongCall(f"no norm with a distance for {', '.join(unknown)}; the kinds are {', '.join(table.keys())}")
+    if kinds:
+        table = table.only(kinds)
+    with open_store(city) as store:
+        micro_grids, buildings = _must_read(store, "micro_grids"), _must_read(store, "buildings")
+        facilities = _must_read(store, "facilities")
+        settings = _cover_settings(store)
+        placed = facilities[~(facilities.geometry.isna() | facilities.geometry.is_empty)]
+        placed = placed[placed["kind"].isin(table.keys())]
+        progress("walking to the nearest facilities", 0.2)
+        metres, which = nearest_facilities(buildings, placed, store.read("roads"), limit_m=settings.limit_m)
+        progress("finding coverage and gaps", 0.7)
+        covered = coverage(micro_grids, buildings, metres, table, nearest=which)
+        outline = _must_read(store, "districts").geometry.union_all()
+        gaps = find_gaps(buildings, metres, table, outline=outline, merge_m=settings.gap_merge_m)
+        store.write_all([("coverage", covered), ("gaps", gaps)])
+    return {"coverage": len(covered), "gaps": len(gaps)}
+
+
+def _must_read(store: Store, layer: str) -> gpd.GeoDataFrame:
+    frame = store.read(layer)
+    if not isinstance(frame, gpd.GeoDataFrame) or not len(frame):
+        raise MissingLayer(f"the city has no {layer}; build it again with a layer {layer} in its folder")
+    return frame
