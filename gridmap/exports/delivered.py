@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from gridmap.exports.fields import Field, dictionary
 from gridmap.exports.notices import Notice
+from gridmap.exports.opened import Opened
 from gridmap.exports.position import Position
 
 __all__ = ["LONG_TEXT", "Delivered", "Staged"]
@@ -31,6 +34,30 @@ class Staged:
     notices: tuple[Notice, ...]
     position: Position
     long_text: pd.DataFrame
+
+    @classmethod
+    def one_file(
+        cls, ready: Opened, fields: Sequence[Field], names: Sequence[str], stored: Sequence[str], path: Path
+    ) -> Staged:
+        """A layer in one file without widths or cut texts; the parameters as `gridmap.exports.fields.dictionary`'s."""
+        table = dictionary(
+            fields,
+            names,
+            layer=ready.layer,
+            file=path.name,
+            stored=stored,
+            widths=[None] * len(fields),
+            notices=ready.notices,
+        )
+        return cls(
+            layer=ready.layer.name,
+            rows=ready.rows,
+            main=(path.name,),
+            dictionary=table,
+            notices=tuple(ready.notices),
+            position=ready.position,
+            long_text=pd.DataFrame(columns=list(LONG_TEXT)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

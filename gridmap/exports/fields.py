@@ -187,10 +187,12 @@ def as_text(field: Field, *, true: str = "T", false: str = "F") -> pd.Series:
     if field.type == "boolean":
         return _objects(field.values, lambda value: true if value else false)
     if field.type == "number":
-        return _objects(
-            field.values, lambda value: str(int(value)) if float(value).is_integer() else repr(float(value))
-        )
+        return _objects(field.values, _number_as_text)
     return _objects(field.values, str)
+
+
+def _number_as_text(value: float) -> str:
+    return str(int(value)) if abs(value) < 10**MOST_DIGITS and value == int(value) else repr(float(value))
 
 
 def short_names(fields: Sequence[Field]) -> list[str]:

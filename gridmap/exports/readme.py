@@ -16,12 +16,12 @@ FILES_HEADING = "文件 / Files"
 
 _FORMAT_NOTES = {
     "shapefile": (
-        "字段名为 ASCII,最长 10 字节;全称见字段说明 {fields}。是否型字段:T 是,F 否。日期为 ISO 8601 文字。",
+        "字段名为 ASCII，最长 10 字节;全称见字段说明 {fields}。是否型字段：T 是，F 否。日期为 ISO 8601 文字。",
         "Field names are ASCII of at most 10 bytes; full names are in {fields}. Truth values are T and F. "
         "Dates are ISO 8601 text.",
     ),
     "csv": (
-        "UTF-8(带 BOM)。编码(code)是文字:用 Excel 打开时请按“文本”导入,否则长数字会变。",
+        "UTF-8（带 BOM）。编码（code）是文字：用 Excel 打开时请按“文本”导入，否则长数字会变。",
         "UTF-8 with a byte-order mark. Codes are text: import them into Excel as text, or long digits change.",
     ),
 }
@@ -69,7 +69,7 @@ def _about(part: Staged) -> list[str]:
     if part.position.shifted:
         name = part.position.label.split(" ")[0]
         lines += [
-            f"  注意:坐标已按 {name} 偏移,不是 WGS 84,也不是 CGCS2000,不可与其直接叠加。",
+            f"  注意：坐标已按 {name} 偏移，不是 WGS 84，也不是 CGCS2000，不可与其直接叠加。",
             f"  Mind: the coordinates are shifted to {name}; they lie on neither WGS 84 nor CGCS2000 data.",
         ]
     if part.notices:

@@ -21,12 +21,12 @@ import shapely
 from gridmap.exports import reread
 from gridmap.exports.dbase import MOST_FIELDS, Cells, cells_of, long_rows, stored_fields, table_bytes
 from gridmap.exports.delivered import Delivered, Staged
-from gridmap.exports.fields import Field, dictionary, fields_of, short_names
+from gridmap.exports.fields import Field, dictionary, short_names
 from gridmap.exports.notices import Notices
+from gridmap.exports.opened import Opened, opened
 from gridmap.exports.order import ENCODINGS, Order
 from gridmap.exports.package import deliver
-from gridmap.exports.position import Position, bring
-from gridmap.exports.shapes import Part, by_kind, even, turned
+from gridmap.exports.shapes import Part, by_kind, turned
 from layers.errors import DataBroken, WrongCall
 from layers.schema import Layer
 
@@ -105,17 +105,15 @@ def stage_shapefile(
     frame: pd.DataFrame, folder: Path, *, layer: Layer, order: Order, name: str | None = None
 ) -> Staged:
     """Write and compare one layer in a folder; see `write_shapefile` and `gridmap.exports.package.Stager`."""
-    notices = Notices(layer.name)
-    if not len(frame):
-        notices.note("empty_layer")
-    fields = fields_of(frame, layer, notices)
+    ready = opened(frame, order, layer)
+    fields, notices = ready.fields, ready.notices
     if len(fields) > MOST_FIELDS:
         raise WrongCall(
             f"{layer.name} has {len(fields)} columns and a shapefile holds {MOST_FIELDS}; leave some out or take "
             "geopackage"
         )
-    parts, position = _parts(frame, order, layer, notices)
-    base = name or f"{layer.name}{position.suffix}"
+    parts = _parts(ready)
+    base = name or f"{layer.name}{ready.position.suffix}"
     files = [_file_name(base, part, alone=len(parts) == 1) for part in parts]
     if len(parts) > 1:
         notices.add("split_by_kind", len(frame), detail=", ".join(files))
@@ -137,18 +135,15 @@ def stage_shapefile(
         main=tuple(files),
         dictionary=pd.concat(dictionaries, ignore_index=True),
         notices=tuple(notices),
-        position=position,
+        position=ready.position,
         long_text=pd.concat(long_texts, ignore_index=True),
     )
 
 
-def _parts(frame: pd.DataFrame, order: Order, layer: Layer, notices: Notices) -> tuple[list[Part], Position]:
-    if isinstance(frame, gpd.GeoDataFrame) and frame.active_geometry_name:
-        geometry, position = bring(even(frame.geometry, notices), order, layer, notices)
-        return by_kind(turned(geometry, exterior_cw=True), layer, notices), position
-    notices.add("table_only", len(frame))
-    table = Part(kind="table", rows=np.arange(len(frame)), geometry=gpd.GeoSeries([]), gdal_type="")
-    return [table], Position(crs=None)
+def _parts(ready: Opened) -> list[Part]:
+    if ready.geometry is not None:
+        return by_kind(turned(ready.geometry, exterior_cw=True), ready.layer, ready.notices)
+    return [Part(kind="table", rows=np.arange(ready.rows), geometry=gpd.GeoSeries([]), gdal_type="")]
 
 
 def _file_name(base: str, part: Part, *, alone: bool) -> str:
