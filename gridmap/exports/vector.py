@@ -62,18 +62,10 @@ def stage_geopackage(
     fields, notices = ready.fields, ready.notices
     names = headings(fields, names=order.names, reserved=_GEOPACKAGE_OWN, notices=notices)
     path = folder / f"{name or layer.name + ready.position.suffix}.gpkg"
-    columns = {
-        heading: _typed(field, notices) for heading, field in zip(names, fields, strict=True)
-    }  # through Arrow, because otherwise dates become text
-    _write(
-        columns,
-        ready.geometry,
-        path,
-        driver="GPKG",
-        layer=layer.name,
-        use_arrow=True,
-        **_geometry_options(ready.geometry),
-    )
+    columns = {heading: _typed(field, notices) for heading, field in zip(names, fields, strict=True)}
+    # through Arrow, because otherwise dates become text
+    options = {"driver": "GPKG", "layer": layer.name, "use_arrow": True, **_geometry_options(ready.geometry)}
+    _write(columns, ready.geometry, path, **options)
     stored = _compare_geopackage(path, layer.name, columns, fields, ready.geometry, notices)
     return Staged.one_file(ready, fields, names, stored, path)
 
