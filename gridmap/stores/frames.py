@@ -18,7 +18,7 @@ from gridmap.stores.values import as_text, from_values, kind_of, to_values
 from layers.errors import CrsMismatch, WrongCall
 from layers.schema import Layer
 
-__all__ = ["Ready", "make_ready", "metric", "no_rows", "same_crs", "schema_columns", "to_frame"]
+__all__ = ["Ready", "epsg_number", "make_ready", "metric", "no_rows", "same_crs", "schema_columns", "to_frame"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,20 @@ def metric(crs: Any) -> pyproj.CRS:
             f"a city is kept in metres, and {known.name} does not measure in them; bring it to a metric CRS first"
         )
     return known
+
+
+@lru_cache(maxsize=64)
+def epsg_number(crs: pyproj.CRS) -> int | None:
+    """
+    The number of a CRS in the EPSG register, where it is exactly one of its; None for a city's own.
+
+    Examples
+    --------
+    >>> epsg_number(metric("EPSG:4549"))
+    4549
+    """
+    authority = crs.to_authority(min_confidence=100)
+    return int(authority[1]) if authority is not None and authority[0] == "EPSG" else None
 
 
 def same_crs(one: pyproj.CRS, other: pyproj.CRS) -> bool:

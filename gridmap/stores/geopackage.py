@@ -21,7 +21,7 @@ from sqlalchemy import table as plain_table
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateTable
 
-from gridmap.stores.frames import Ready, no_rows
+from gridmap.stores.frames import Ready, epsg_number, no_rows
 from gridmap.stores.gpkg_format import (
     APPLICATION_ID,
     CORE_TABLES,
@@ -101,20 +101,17 @@ class GeoPackage(SqlStore):
             wkt = crs.to_wkt("WKT1_GDAL")
         except pyproj.exceptions.CRSError as error:
             raise CrsMismatch(f"{crs.name} cannot be written into a GeoPackage; choose an EPSG system") from error
-        authority = crs.to_authority(min_confidence=100)
-        find = "SELECT srs_id FROM gpkg_spatial_ref_sys WHERE definition = ?"
-        if authority is not None and authority[0] == "EPSG":
-            number, organization, own = int(authority[1]), "EPSG", int(authority[1])
-        else:
+        epsg = epsg_number(crs)
+        if epsg is None:
+            find = "SELECT srs_id FROM gpkg_spatial_ref_sys WHERE definition = ?"
             known = connection.exec_driver_sql(find, (wkt,)).scalar()
             if known is not None:
                 return int(known)
             top = connection.exec_driver_sql("SELECT max(srs_id) FROM gpkg_spatial_ref_sys").scalar_one()
-            number = max(_OWN_SRS, int(top) + 1)
-            organization, own = "NONE", number
+        number = max(_OWN_SRS, int(top) + 1) if epsg is None else epsg
         connection.exec_driver_sql(
             "INSERT OR IGNORE INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)",
-            (crs.name, number, organization, own, wkt, crs.scope),
+            (crs.name, number, "NONE" if epsg is None else "EPSG", number, wkt, crs.scope),
         )
         return number
 

@@ -114,7 +114,8 @@ def writing(url: str | Path, *, crs: Any, **meta: str) -> Iterator[SqlStore]:
 
     A new GeoPackage grows under another name in the same folder and takes its own at the end. A city that exists
     is rewritten within one transaction: readers see the old one until the end, its accounts stay, facts and layers
-    that are not written again go. Compute first and then open the block, since nobody else can write meanwhile.
+    that are not written again go. Compute first and then open the block, since nobody else can write meanwhile; in
+    PostGIS readers wait too, where a layer gets other columns or another CRS than it had.
 
     Parameters
     ----------

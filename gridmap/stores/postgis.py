@@ -20,7 +20,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, delete, ev
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateSchema, CreateTable
 
-from gridmap.stores.frames import Ready
+from gridmap.stores.frames import Ready, epsg_number
 from gridmap.stores.models import GEOM, Kind, index_columns, layer_table
 from gridmap.stores.sql_store import Box, SqlStore
 from layers.errors import BadFile, GridmapError, NotACity, NotFound, StoreBusy, WrongCall
@@ -77,9 +77,7 @@ class Postgis(SqlStore):
 
     def srid(self, connection: Connection, crs: pyproj.CRS) -> int:
         """The SRID of the CRS: its EPSG number, or one of our own from 910000."""
-        authority = crs.to_authority(min_confidence=100)
-        wkt = crs.to_wkt("WKT1_GDAL")
-        epsg = int(authority[1]) if authority is not None and authority[0] == "EPSG" else None
+        wkt, epsg = crs.to_wkt("WKT1_GDAL"), epsg_number(crs)
         by_number, by_text = "WHERE srid = :srid AND :wkt <> ''", "WHERE :srid = 0 AND srtext = :wkt"
         known = connection.execute(
             text(f"SELECT srid FROM spatial_ref_sys {by_number if epsg else by_text}"),  # noqa: S608 - one of two

@@ -79,9 +79,9 @@ def postgis_url() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fresh_schema(postgis_url: str) -> Iterator[Callable[[], str]]:
-    """Gives URLs of schemas that nobody uses; they are dropped after the test."""
+    """Gives URLs of schemas that nobody uses; they are dropped after the module."""
     made: list[str] = []
 
     def fresh() -> str:
@@ -96,12 +96,13 @@ def fresh_schema(postgis_url: str) -> Iterator[Callable[[], str]]:
     engine.dispose()
 
 
-@pytest.fixture(params=["geopackage", pytest.param("postgis", marks=pytest.mark.postgis)])
-def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+@pytest.fixture(params=["geopackage", pytest.param("postgis", marks=pytest.mark.postgis)], scope="module")
+def fresh_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
     """Gives names of cities that do not exist yet, in either kind of store."""
     if request.param == "postgis":
         return request.getfixturevalue("fresh_schema")
-    return lambda: str(tmp_path / f"{secrets.token_hex(6)}.gpkg")
+    folder = tmp_path_factory.mktemp("cities")
+    return lambda: str(folder / f"{secrets.token_hex(6)}.gpkg")
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def url(fresh_url: Callable[[], str]) -> str:
     return fresh_url()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def town() -> dict[str, gpd.GeoDataFrame | pd.DataFrame]:
     """Two communities side by side, each of one grid with two micro-grids; south of them nothing.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -44,7 +44,7 @@ def test_every_type_of_the_schema_comes_back(url: str) -> None:
         {
             "code": ["001", "002", None],
             "category": ["矛盾纠纷", "", "😀"],
-            "reported_at": pd.array(["2024-05-01T08:30:00", "1999-12-31T23:59:59.123456", None], dtype="datetime64[us]"),
+            "reported_at": pd.array(["2024-05-01T08:30", "1999-12-31T23:59:59.123456", None], dtype="datetime64[us]"),
             "closed_at": ["2024-05-02T00:00:00", None, None],
             "attach_distance_m": [0.1, np.nan, 1e-300],
         },
@@ -165,7 +165,7 @@ def store(url: str) -> Iterator[Store]:
             st.none() | st.integers(-(2**63), 2**63 - 1),
             st.none() | st.floats(allow_nan=False),
             st.none() | st.booleans(),
-            st.none() | st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)),
+            st.none() | st.datetimes(),
         ),
         max_size=6,
     )
