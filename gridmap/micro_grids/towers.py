@@ -20,6 +20,8 @@ __all__ = ["Part", "divide_building", "divide_footprint", "share_out"]
 UNIT_LENGTH_M = 12.0
 #: Square metres of footprint that one entrance serves at least, where entrances are not known.
 UNIT_AREA_M2 = 180.0
+#: Pieces lie on this grid, so that two neighbours have the same corners.
+_GRID_M = 0.001
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def divide_footprint(polygon: shapely.Polygon, count: int) -> list[shapely.Polyg
     def cut(at: float) -> shapely.Geometry:
         start, end = origin + along * (low - reach), origin + along * at
         ring = [start - across * reach, end - across * reach, end + across * reach, start + across * reach]
-        return shapely.intersection(polygon, shapely.Polygon(ring))
+        return shapely.intersection(polygon, shapely.Polygon(ring), grid_size=_GRID_M)
 
     wanted = polygon.area * left_count / count
     below, above = low, high
@@ -107,10 +109,10 @@ def divide_footprint(polygon: shapely.Polygon, count: int) -> list[shapely.Polyg
         else:
             above = middle
     left = _largest(cut((below + above) / 2.0))
-    right = _largest(shapely.difference(polygon, left))
+    right = _largest(shapely.difference(polygon, left, grid_size=_GRID_M))
     # Crumbs of the right side that hang on the left go back to it.
-    left = _largest(shapely.difference(polygon, right))
-    if left is None or right is None or left.area < 0.05 * wanted or right.area < 0.05 * wanted:
+    left = _largest(shapely.difference(polygon, right, grid_size=_GRID_M))
+    if right is None or left is None or left.area < 0.05 * wanted or right.area < 0.05 * wanted:
         return [polygon]
     return divide_footprint(left, left_count) + divide_footprint(right, count - left_count)
 
