@@ -89,10 +89,11 @@ def in_mainland(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.bool_]:
     """
     x, y = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
     # Most points of a city lie far inside: a box spares them the test against 600 border vertices.
+    shape, x, y = x.shape, x.ravel(), y.ravel()
     inside = (x > 103.5) & (x < 119.5) & (y > 27.0) & (y < 41.5)
     rest = ~inside & (x > 73.0) & (x < 136.0) & (y > 17.0) & (y < 54.0)
     inside[rest] = shapely.contains_xy(_mainland(), x[rest], y[rest])
-    return inside
+    return inside.reshape(shape)
 
 
 def shift(lon: ArrayLike, lat: ArrayLike, *, source: str, target: str) -> tuple[Any, Any]:
@@ -140,13 +141,10 @@ def shift(lon: ArrayLike, lat: ArrayLike, *, source: str, target: str) -> tuple[
     try:
         x, y = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
     except ValueError as error:
-        raise WrongCall(f"lon and lat must be numbers in arrays of one shape ({error}); give one lat for each lon") from None
+        raise WrongCall(f"lon and lat must be numbers, one lat for each lon, but {error}; give both alike") from None
     shape = x.shape
     x, y = x.ravel().copy(), y.ravel().copy()
-    if start <= end:
-        steps = _FORWARD[start:end]
-    else:
-        steps = _BACKWARD[end:start][::-1]
+    steps = _FORWARD[start:end] if start <= end else _BACKWARD[end:start][::-1]
     for step in steps:
         for first in range(0, len(x), _CHUNK):
             part = slice(first, first + _CHUNK)
@@ -218,7 +216,7 @@ def _bd09_to_bd09mc(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
 
 
 def _bd09mc_to_bd09(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    # Newton from the latitude of the plain Mercator of the same sphere; steps shrink fourfold in digits each round.
+    # Newton from the latitude of a plain Mercator; the digits that are right double each round.
     radius = 6378137.0
     lat = np.degrees(2.0 * np.arctan(np.exp(np.clip(y, -1.26e7, 1.26e7) / radius)) - np.pi / 2.0)
     for _ in range(_ROUNDS):

@@ -157,7 +157,7 @@ def _visible(book: python_calamine.CalamineWorkbook) -> list[str]:
 
 def _rows(book: python_calamine.CalamineWorkbook, name: str, path: Path) -> list[list[object]]:
     try:
-        return book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        return [list(row) for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False)]
     except (python_calamine.CalamineError, ValueError) as error:
         raise BadFile(f"cannot read sheet {name!r} of {path.name}: {error}; save the workbook again") from None
 

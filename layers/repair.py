@@ -1,0 +1,216 @@
+"""Geometry mended where that is safe; whatever is mended or left out is written down.
+
+Invalid areas are made valid by structure (rings keep their role: holes stay holes), as in GEOS `MakeValid` and JTS
+`GeometryFixer`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from layers.findings import Findings
+from layers.rows import tell_rows
+from layers.schema import Layer
+
+__all__ = ["clear_absurd", "keeps_unplaced", "repair"]
+
+#: Geometry type numbers of shapely by our three kinds; a GeometryCollection (7) is none of them.
+_KIND = np.array(["point", "line", "line", "area", "point", "line", "area", "mixed"])
+_ORDER = ("area", "line", "point")
+_FAR_M = 200_000.0
+
+
+def keeps_unplaced(layer: Layer) -> bool:
+    """Whether a row without geometry stays in the layer: in layers of points, so that an incident is still listed.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> keeps_unplaced(layer("incidents")), keeps_unplaced(layer("buildings"))
+    (True, False)
+    """
+    return layer.geometry[:1] == ("point",)
+
+
+def clear_absurd(
+    frame: gpd.GeoDataFrame, layer: Layer, *, findings: Findings, file: str | None = None
+) -> gpd.GeoDataFrame:
+    """Take away geometry that is nowhere on earth: coordinates that are no numbers, or degrees out of range.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> frame = gpd.GeoDataFrame({"source_row": [1, 2]}, geometry=gpd.points_from_xy([7, 500], [43, 43]), crs=4326)
+    >>> clear_absurd(frame, layer("incidents"), findings=Findings()).geometry.is_empty.tolist()
+    [False, True]
+    """
+    geometry = frame.geometry.array
+    bounds = shapely.bounds(geometry)
+    there = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
+    absurd = there & ~np.isfinite(bounds).all(axis=1)
+    if frame.crs is not None and frame.crs.is_geographic:
+        absurd |= there & ((np.abs(bounds[:, [0, 2]]) > 180).any(axis=1) | (np.abs(bounds[:, [1, 3]]) > 90).any(axis=1))
+    if not absurd.any():
+        return frame
+    tell_rows(
+        findings, layer.name, "absurd_coordinates", "coordinates that are nowhere on earth", "geometry taken away",
+        frame["source_row"][absurd], codes=_codes(frame, absurd), file=file,
+    )  # fmt: skip
+    cleared = np.array(geometry, dtype=object)
+    cleared[absurd] = shapely.Point()
+    return frame.set_geometry(cleared, crs=frame.crs)
+
+
+def repair(
+    frame: gpd.GeoDataFrame, layer: Layer, *, findings: Findings, file: str | None = None
+) -> gpd.GeoDataFrame:
+    """Make every geometry valid and of a kind that the layer allows.
+
+    Parameters
+    ----------
+    frame
+        In a metric CRS, with `source_row`, perhaps `code`.
+
+    Returns
+    -------
+    GeoDataFrame on a new RangeIndex: invalid geometries mended, parts of another kind dropped, rows without usable
+    geometry left out (in layers of points kept with an empty point). Each of these is a finding.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> bowtie = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    >>> frame = gpd.GeoDataFrame({"source_row": [1, 2]}, geometry=[bowtie, shapely.Point(1, 1)], crs=4549)
+    >>> findings = Findings()
+    >>> mended = repair(frame, layer("districts"), findings=findings)
+    >>> mended.geometry.is_valid.tolist(), [item.rule for item in findings]
+    ([True], ['invalid_geometry', 'wrong_geometry'])
+    """
+    geometry = np.array(frame.geometry.array, dtype=object)
+    geometry[shapely.is_missing(geometry)] = shapely.Point()
+
+    def tell(mask: NDArray[np.bool_], rule: str, what: str, done: str, level: str = "warning", **more: Any) -> None:
+        tell_rows(
+            findings, layer.name, rule, what, done, frame["source_row"][mask],
+            codes=_codes(frame, mask), level=level, file=file, **more,
+        )  # fmt: skip
+
+    was_empty = shapely.is_empty(geometry)
+    invalid = ~was_empty & ~shapely.is_valid(geometry)
+    if invalid.any():
+        reasons = pd.Series(shapely.is_valid_reason(geometry[invalid])).str.replace(r"\[.*", "", regex=True)
+        geometry[invalid] = shapely.make_valid(geometry[invalid], method="structure", keep_collapsed=False)
+        tell(invalid, "invalid_geometry", "invalid geometry", "mended", values=reasons)
+    collapsed = ~was_empty & shapely.is_empty(geometry)
+
+    geometry, mixed = _own_parts(geometry, layer)
+    tell(mixed, "mixed_geometry", "geometry of several kinds", f"only the parts that are {_allowed(layer)} kept")
+    if keeps_unplaced(layer):
+        geometry, several = _single_points(geometry)
+        tell(several, "several_points", "several points in one row", "their middle taken")
+
+    kinds = _KIND[shapely.get_type_id(geometry)]
+    empty = shapely.is_empty(geometry)
+    wrong = ~empty & ~np.isin(kinds, layer.geometry)
+    left_out = wrong.copy()
+    if keeps_unplaced(layer):
+        # rows of a table without a place were told when it was read
+        geometry[empty] = shapely.Point()
+    else:
+        left_out |= empty
+        tell(empty & ~collapsed, "no_geometry", "no geometry", "row left out", "error")
+        tell(empty & collapsed, "no_geometry", "geometry without any extent", "row left out", "error")
+    if wrong.any() and wrong.sum() == (~empty).sum():
+        findings.add(
+            layer.name, "wrong_geometry", f"all {int(wrong.sum())} rows are {'/'.join(sorted(set(kinds[wrong])))}, "
+            f"and {layer.name} must be {_allowed(layer)}", "all these rows left out", level="error", file=file,
+        )  # fmt: skip
+    else:
+        tell(
+            wrong, "wrong_geometry", f"not {_allowed(layer)}", "row left out", "error",
+            values=pd.Series(kinds[wrong]),
+        )  # fmt: skip
+    frame = frame.set_geometry(geometry, crs=frame.crs)[~left_out].reset_index(drop=True)
+    _tell_far(frame, layer, findings, file)
+    _tell_twins(frame, layer, findings, file)
+    return frame
+
+
+def _allowed(layer: Layer) -> str:
+    return " or ".join(layer.geometry)
+
+
+def _codes(frame: pd.DataFrame, mask: NDArray[np.bool_]) -> pd.Series | None:
+    return frame["code"][mask] if "code" in frame.columns else None
+
+
+def _own_parts(geometry: NDArray[Any], layer: Layer) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Collections brought down to the parts of the layer's highest kind that they have."""
+    mixed = shapely.get_type_id(geometry) == 7
+    mixed &= ~shapely.is_empty(geometry)
+    # few rows, and each builds another geometry from its parts
+    for position in np.flatnonzero(mixed):
+        parts = shapely.get_parts(geometry[position])
+        while (shapely.get_type_id(parts) == 7).any():
+            parts = shapely.get_parts(parts)
+        kinds = _KIND[shapely.get_type_id(parts)]
+        kind = next((kind for kind in _ORDER if kind in layer.geometry and (kinds == kind).any()), None)
+        if kind is None:  # nothing of its own kind: judged by what it mostly is
+            kind = str(kinds[0])
+        own = parts[kinds == kind]
+        if kind == "area":
+            geometry[position] = shapely.union_all(own)
+        else:
+            geometry[position] = own[0] if len(own) == 1 else _collect(own, kind)
+    return geometry, mixed
+
+
+def _collect(parts: NDArray[Any], kind: str) -> Any:
+    single = shapely.get_parts(parts)
+    return shapely.multilinestrings(single) if kind == "line" else shapely.multipoints(single)
+
+
+def _single_points(geometry: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Multi-points as points; several points as their middle."""
+    multi = shapely.get_type_id(geometry) == 4
+    several = multi & (shapely.get_num_geometries(geometry) > 1)
+    geometry[multi] = shapely.centroid(geometry[multi])
+    return geometry, several
+
+
+def _tell_far(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: str | None) -> None:
+    """Say which rows lie so far from the others that they cannot belong to one city."""
+    points = shapely.centroid(frame.geometry.array)
+    x, y = shapely.get_x(points), shapely.get_y(points)
+    if not np.isfinite(x).any():
+        return
+    far = np.hypot(x - np.nanmedian(x), y - np.nanmedian(y)) > _FAR_M
+    tell_rows(
+        findings, layer.name, "far_away", "more than 200 km from the middle of the layer", "nothing: look at it",
+        frame["source_row"][far], codes=_codes(frame, far), file=file,
+    )  # fmt: skip
+
+
+def _tell_twins(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: str | None) -> None:
+    """Say which rows repeat the geometry of an earlier one (for points: also its name and kind).
+
+    Incidents are left out: two reports from one address are two reports.
+    """
+    if layer.name == "incidents" or frame.empty:
+        return
+    there = ~shapely.is_empty(frame.geometry.array)
+    key = pd.DataFrame({"shape": shapely.to_wkb(shapely.normalize(frame.geometry.array))})
+    for column in ("stack", "floor_from", *(("name", "kind") if keeps_unplaced(layer) else ())):
+        if column in frame.columns:
+            key[column] = frame[column].astype("str")
+    twins = key.duplicated().to_numpy() & there
+    tell_rows(
+        findings, layer.name, "same_geometry", "the same geometry as an earlier row", "nothing: look at it",
+        frame["source_row"][twins], codes=_codes(frame, twins), file=file,
+    )  # fmt: skip
