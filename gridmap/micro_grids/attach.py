@@ -231,9 +231,10 @@ def _areas_by_code(micro_grids: gpd.GeoDataFrame) -> tuple[NDArray[np.object_], 
 def _places(points: gpd.GeoDataFrame) -> NDArray[np.object_]:
     """One point a row; None where a row has no place."""
     shapes = np.array(points.geometry.array, dtype=object)
-    shapes[shapely.is_empty(shapes)] = None
     spread = ~shapely.is_missing(shapes) & (shapely.get_type_id(shapes) != shapely.GeometryType.POINT)
     shapes[spread] = shapely.point_on_surface(shapes[spread])
+    # GEOS refuses to say where an empty point lies
+    shapes[shapely.is_empty(shapes)] = None
     real = np.isfinite(shapely.get_x(shapes)) & np.isfinite(shapely.get_y(shapes))
     shapes[~real] = None
     return shapes

@@ -1,0 +1,368 @@
+"""Roads made into a network that one can walk: where lines meet, where they only pass over each other.
+
+Street data comes in two manners. OpenStreetMap shares a vertex where ways meet; drawings of street offices let lines
+cross, or end a hand's breadth before they meet. Both are read: lines meet at shared vertices at any level, at crossings
+on the same level, and at ends that lie within half a metre. Bridges and tunnels meet others at shared vertices and ends
+only.
+
+Nothing is cut: a line keeps its length, and its *stops* say where along it (in metres) the nodes lie. A door or a
+facility is a place on a line, so that it can lie between two stops.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from gridmap.access.frames import require_metres
+from gridmap.access.roads import levels, walkable
+from layers.errors import WrongCall
+
+__all__ = ["ISLAND_M", "ISLAND_SHARE", "Stops", "WalkNetwork", "build_network"]
+
+#: A part of the network that is shorter than both (metres; share of the whole length) is an island: most likely a path
+#: whose link to the street nobody has drawn. The largest part never is one.
+ISLAND_M = 300.0
+ISLAND_SHARE = 0.01
+
+#: Vertices that agree to the millimetre are one place.
+_MILLIMETRES = 1000.0
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stops:
+    """Where nodes lie along lines, ordered by line and metres; neighbours on a line are joined by an edge."""
+
+    line: Ints
+    metres: Floats
+    node: Ints
+
+    @cached_property
+    def edges(self) -> tuple[Ints, Ints, Floats]:
+        """From node, to node, metres: one edge between each two neighbours on a line."""
+        same = self.line[1:] == self.line[:-1]
+        return self.node[:-1][same], self.node[1:][same], np.diff(self.metres)[same]
+
+    def around(self, line: Ints, metres: Floats) -> Ints:
+        """Number of the last stop at or before each place on a line; the next number is the stop behind it."""
+        opens = np.flatnonzero(np.diff(self.line, prepend=-1))
+        closes = np.append(opens[1:], len(self.line)) - 1
+        # all lines one behind the other, a metre apart, so that one sorted search does for all
+        base = np.concatenate([[0.0], np.cumsum(self.metres[closes] + 1.0)[:-1]])
+        found = np.searchsorted(base[self.line] + self.metres, base[line] + metres, side="right") - 1
+        return np.clip(found, opens[line], closes[line] - 1)
+
+    def with_more(self, line: Ints, metres: Floats, node: Ints) -> Stops:
+        """These stops and more of them."""
+        return Stops.ordered(
+            np.concatenate([self.line, line]),
+            np.concatenate([self.metres, metres]),
+            np.concatenate([self.node, node]),
+        )
+
+    @classmethod
+    def ordered(cls, line: Ints, metres: Floats, node: Ints) -> Stops:
+        """Stops brought into order."""
+        order = np.lexsort((metres, line))
+        return cls(line=line[order], metres=metres[order], node=node[order])
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalkNetwork:
+    """Walkable lines, the straight segments they consist of, and where they meet.
+
+    Parameters
+    ----------
+    crs
+        Metric CRS of everything here.
+    start, end
+        Ends of the segments, (segments, 2).
+    segment_line, segment_from_m
+        The line of each segment, and how far along that line it begins.
+    off_ground
+        Whether a line is a bridge or a tunnel.
+    stops
+        Where nodes lie along the lines.
+    links
+        From node, to node, metres: the short gaps that were bridged between ends that nearly meet.
+    nodes
+        How many nodes there are.
+    island
+        Whether a line belongs to an island (`ISLAND_M`, `ISLAND_SHARE`).
+    facts
+        What was made of the roads: `roads` given, `walkable` of them, `metres` in all, `parts` not connected with each
+        other, `largest_share` of the length, `islands` and `island_metres`, `crossings` (nodes made where lines cross
+        without a shared vertex), `links`.
+    """
+
+    crs: pyproj.CRS
+    start: Floats
+    end: Floats
+    segment_line: Ints
+    segment_from_m: Floats
+    off_ground: NDArray[np.bool_]
+    stops: Stops
+    links: tuple[Ints, Ints, Floats]
+    nodes: int
+    island: NDArray[np.bool_]
+    facts: dict[str, float]
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """Every segment, for the nearest one."""
+        return shapely.STRtree(straight_lines(self.start, self.end))
+
+    @cached_property
+    def mainland(self) -> tuple[Ints, shapely.STRtree]:
+        """Numbers of the segments that lie on no island, and a tree of them."""
+        keep = np.flatnonzero(~self.island[self.segment_line])
+        return keep, shapely.STRtree(straight_lines(self.start[keep], self.end[keep]))
+
+    def graph(self, stops: Stops, nodes: int, extra: tuple[Ints, Ints, Floats]) -> csr_array:
+        """Graph of the stops and the links, walked both ways, and of extra edges, walked one way.
+
+        Of several edges between two nodes the shortest counts: a sparse matrix alone would add them up.
+        """
+        one, other, metres = (np.concatenate(pair) for pair in zip(stops.edges, self.links, strict=True))
+        tail = np.concatenate([one, other, extra[0]])
+        head = np.concatenate([other, one, extra[1]])
+        return _shortest_only(tail, head, np.concatenate([metres, metres, extra[2]]), nodes)
+
+
+def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwork:
+    """The walking network of the roads.
+
+    Parameters
+    ----------
+    roads
+        Lines, metric CRS, with any of the columns that `access.roads.walkable` and `levels` read.
+    join_m
+        Ends within this many metres of another line's end, or of a line on the same level, are linked to it by the
+        length of the gap.
+
+    Returns
+    -------
+    WalkNetwork; without any line where no road may be walked.
+
+    Raises
+    ------
+    CrsMismatch
+        Where `roads` have no CRS or are not in metres.
+    WrongCall
+        Where `join_m` is not a length.
+
+    Examples
+    --------
+    Two streets that cross without a shared vertex, and a bridge over both:
+
+    >>> lines = [[(0, 0), (100, 0)], [(50, -50), (50, 50)], [(0, -50), (100, 50)]]
+    >>> roads = gpd.GeoDataFrame({"class": ["residential"] * 3, "bridge": [None, None, "yes"]},
+    ...                          geometry=[shapely.LineString(line) for line in lines], crs="EPSG:4549")
+    >>> facts = build_network(roads).facts
+    >>> facts["crossings"], facts["parts"], facts["metres"]
+    (1, 2, 341.4)
+    """
+    if not (isinstance(join_m, int | float) and math.isfinite(join_m) and join_m >= 0):
+        raise WrongCall(f"join_m must be metres, 0 or more, not {join_m!r}; give a number such as 0.5")
+    require_metres(roads=roads)
+    allowed = walkable(roads).to_numpy()
+    drawn = _draw(roads.loc[allowed])
+    tree = shapely.STRtree(straight_lines(drawn.start, drawn.end))
+
+    # three manners of meeting: shared vertices (and ends), crossings, ends beside a line
+    vertex = drawn.is_end | drawn.shared
+    cross_segment, cross_xy = _crossings(tree, drawn)
+    ends = np.flatnonzero(drawn.is_end)
+    near_end, near_segment, near_xy = _beside(tree, drawn, ends, join_m)
+    hit, hit_xy = np.concatenate([cross_segment, near_segment]), np.concatenate([cross_xy, near_xy])
+    node = _places(np.concatenate([drawn.xy[vertex], hit_xy]))
+    nodes = int(node.max(initial=-1)) + 1
+    stops = Stops.ordered(
+        np.concatenate([drawn.line[vertex], drawn.segment_line[hit]]),
+        np.concatenate([drawn.along[vertex], drawn.segment_from_m[hit] + _apart(hit_xy, drawn.start[hit])]),
+        node,
+    )
+
+    # links: from each end to the line beside it, and to other ends at any level
+    vertex_node = np.full(len(drawn.xy), -1, dtype=np.intp)
+    vertex_node[vertex] = node[: vertex.sum()]
+    pair = ends[_close_pairs(drawn.xy[ends], join_m)]
+    from_vertex = np.concatenate([ends[near_end], pair[:, 0]])
+    one = vertex_node[from_vertex]
+    other = np.concatenate([node[len(node) - len(near_end):], vertex_node[pair[:, 1]]])
+    to_xy = np.concatenate([near_xy, drawn.xy[pair[:, 1]]])
+    metres = _apart(drawn.xy[from_vertex], to_xy)
+    own, onto = drawn.line[from_vertex], np.concatenate([drawn.segment_line[near_segment], drawn.line[pair[:, 1]]])
+    # where the two lines meet at that very end, a link would only cut the corner
+    stands_on = np.unique(stops.line * nodes + stops.node)
+    met = (own != onto) & (np.isin(onto * nodes + one, stands_on) | np.isin(own * nodes + other, stands_on))
+    new = (one != other) & ~met
+    links = (one[new], other[new], metres[new])
+
+    island, facts = _islands(stops, links, nodes, drawn)
+    made = np.unique(node[vertex.sum():][: len(cross_segment)])
+    counted = {"crossings": len(made), "links": len(links[0])}
+    return WalkNetwork(
+        crs=roads.crs, start=drawn.start, end=drawn.end, segment_line=drawn.segment_line,
+        segment_from_m=drawn.segment_from_m, off_ground=drawn.off, stops=stops, links=links, nodes=nodes,
+        island=island, facts={"roads": len(roads), "walkable": int(allowed.sum()), **facts, **counted},
+    )
+
+
+def straight_lines(start: Floats, end: Floats) -> NDArray[np.object_]:
+    """Segments as geometries."""
+    return shapely.linestrings(np.stack([start, end], axis=1))
+
+
+def foot_of(xy: Floats, start: Floats, end: Floats) -> Floats:
+    """The point of each segment that is nearest to each place; all arrays (n, 2)."""
+    along = end - start
+    square = np.einsum("ij,ij->i", along, along)
+    share = np.clip(np.einsum("ij,ij->i", xy - start, along) / square, 0.0, 1.0)
+    # at either end the vertex itself, so that segments that share it give the same place to the last digit
+    return np.where((share == 1.0)[:, None], end, start + share[:, None] * along)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    """Lines as vertices, and the segments between neighbouring vertices of one line."""
+
+    xy: Floats
+    line: Ints
+    along: Floats
+    is_end: NDArray[np.bool_]
+    shared: NDArray[np.bool_]
+    off: NDArray[np.bool_]
+    level: Floats
+    start: Floats
+    end: Floats
+    start_place: Ints
+    end_place: Ints
+    segment_line: Ints
+    segment_from_m: Floats
+
+
+def _draw(roads: gpd.GeoDataFrame) -> _Drawn:
+    parts, road = shapely.get_parts(shapely.force_2d(roads.geometry.to_numpy()), return_index=True)
+    flat = np.isin(shapely.get_type_id(parts), [shapely.GeometryType.LINESTRING, shapely.GeometryType.LINEARRING])
+    xy, part = shapely.get_coordinates(parts[flat], return_index=True)
+    # a vertex that repeats the one before it, or is no number, ends nothing and joins nothing
+    keep = np.isfinite(xy).all(axis=1)
+    keep[1:] &= (xy[1:] != xy[:-1]).any(axis=1) | (part[1:] != part[:-1])
+    keep &= np.bincount(part[keep], minlength=flat.sum())[part] > 1
+    xy, part = xy[keep], part[keep]
+    used, line = np.unique(part, return_inverse=True)
+    layer, off = levels(roads)
+    of_line = road[flat][used]
+
+    first = np.flatnonzero(line[1:] == line[:-1])
+    start, end, segment_line = xy[first], xy[first + 1], line[first]
+    run = np.zeros(len(xy))
+    run[first + 1] = _apart(start, end)
+    run = np.cumsum(run)
+    opens = np.flatnonzero(np.diff(line, prepend=-1))
+    along = run - run[opens][line]
+    is_end = np.zeros(len(xy), dtype=bool)
+    is_end[opens] = is_end[opens - 1] = True
+    place = _places(xy)
+    return _Drawn(
+        xy=xy, line=line, along=along, is_end=is_end, shared=np.bincount(place)[place] > 1, off=off[of_line],
+        # a level of its own (NaN equals nothing) for what is off the ground
+        level=np.where(off, np.nan, layer)[of_line], start=start, end=end, start_place=place[first],
+        end_place=place[first + 1], segment_line=segment_line, segment_from_m=along[first],
+    )
+
+
+def _crossings(tree: shapely.STRtree, drawn: _Drawn) -> tuple[Ints, Floats]:
+    """Segments and places where lines of one level meet without a shared vertex; each place once for each segment."""
+    level = drawn.level[drawn.segment_line]
+    one, other = tree.query(tree.geometries)
+    # by boxes, then by number and level, then without neighbours that share a vertex: few are left for the real test
+    few = (one < other) & (level[one] == level[other])
+    one, other = one[few], other[few]
+    for at in (drawn.start_place, drawn.end_place):
+        apart = (at[one] != drawn.start_place[other]) & (at[one] != drawn.end_place[other])
+        one, other = one[apart], other[apart]
+    meets = shapely.intersects(tree.geometries[one], tree.geometries[other])
+    one, other = one[meets], other[meets]
+    # a crossing is one point; two segments on top of each other meet from one point to another
+    xy, pair = shapely.get_coordinates(
+        shapely.intersection(tree.geometries[one], tree.geometries[other]), return_index=True
+    )
+    return np.concatenate([one[pair], other[pair]]), np.concatenate([xy, xy])
+
+
+def _beside(tree: shapely.STRtree, drawn: _Drawn, ends: Ints, join_m: float) -> tuple[Ints, Ints, Floats]:
+    """Ends (numbers into `ends`) beside another line of their level, that line's nearest segment, the place on it."""
+    end, segment = tree.query(shapely.points(drawn.xy[ends]), predicate="dwithin", distance=join_m)
+    line = drawn.line[ends]
+    other = drawn.segment_line[segment]
+    fit = (other != line[end]) & (drawn.level[other] == drawn.level[line[end]])
+    end, segment, other = end[fit], segment[fit], other[fit]
+    xy = foot_of(drawn.xy[ends[end]], drawn.start[segment], drawn.end[segment])
+    order = np.lexsort((segment, _apart(xy, drawn.xy[ends[end]]), other, end))
+    end, segment, other, xy = end[order], segment[order], other[order], xy[order]
+    nearest = np.ones(len(end), dtype=bool)
+    nearest[1:] = (end[1:] != end[:-1]) | (other[1:] != other[:-1])
+    return end[nearest], segment[nearest], xy[nearest]
+
+
+def _close_pairs(xy: Floats, within_m: float) -> Ints:
+    if not len(xy):
+        return np.empty((0, 2), dtype=np.intp)
+    return cKDTree(xy).query_pairs(within_m, output_type="ndarray")
+
+
+def _islands(
+    stops: Stops, links: tuple[Ints, Ints, Floats], nodes: int, drawn: _Drawn
+) -> tuple[NDArray[np.bool_], dict[str, float]]:
+    """Which lines belong to an island, and the facts about parts of the network."""
+    tail, head, _ = (np.concatenate(pair) for pair in zip(stops.edges, links, strict=True))
+    graph = coo_array((np.ones(len(tail)), (tail, head)), shape=(nodes, nodes))
+    parts, part = connected_components(graph, directed=False) if nodes else (0, np.empty(0, dtype=np.intp))
+    opens = np.flatnonzero(np.diff(stops.line, prepend=-1))
+    part_of_line = part[stops.node[opens]]
+    length = np.bincount(drawn.segment_line, weights=_apart(drawn.start, drawn.end), minlength=len(opens))
+    metres = np.bincount(part_of_line, weights=length, minlength=parts)
+    whole = metres.sum()
+    small = (metres < ISLAND_M) & (metres < ISLAND_SHARE * whole) & (metres < metres.max(initial=0.0))
+    return small[part_of_line], {
+        "metres": round(float(whole), 1), "parts": parts,
+        "largest_share": round(float(metres.max(initial=0.0) / whole), 4) if whole else 0.0,
+        "islands": int(small.sum()), "island_metres": round(float(metres[small].sum()), 1),
+    }
+
+
+def _shortest_only(tail: Ints, head: Ints, metres: Floats, nodes: int) -> csr_array:
+    order = np.lexsort((metres, head, tail))
+    tail, head, metres = tail[order], head[order], metres[order]
+    first = np.ones(len(tail), dtype=bool)
+    first[1:] = (tail[1:] != tail[:-1]) | (head[1:] != head[:-1])
+    first &= tail != head
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(tail[first], minlength=nodes))])
+    return csr_array((metres[first], head[first], indptr), shape=(nodes, nodes))
+
+
+def _places(xy: Floats) -> Ints:
+    """Number of the place of each point; points that agree to the millimetre are one place."""
+    # + 0.0 makes one zero of two; two numbers as one complex are hashed at once
+    rounded = np.ascontiguousarray(np.rint(xy * _MILLIMETRES) + 0.0)
+    return pd.factorize(rounded.view(np.complex128).ravel())[0]
+
+
+def _apart(one: Floats, other: Floats) -> Floats:
+    return np.hypot(one[:, 0] - other[:, 0], one[:, 1] - other[:, 1])

@@ -1,0 +1,170 @@
+"""The truth for walks, told another way: lines noded by GEOS, a networkx graph, every segment asked by brute force.
+
+Slow and plain on purpose, and sharing no code with `gridmap.access`. Written from the docstrings alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import geopandas as gpd
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+NEVER = {"construction", "proposed", "planned", "raceway", "abandoned", "razed", "demolished", "disused"}
+BRIDGED = {"yes", "viaduct", "1", "movable", "culvert"}
+
+
+def key(xy: tuple[float, float]) -> tuple[float, float]:
+    return round(xy[0], 3) + 0.0, round(xy[1], 3) + 0.0
+
+
+def may_walk(tags: dict) -> bool:
+    if tags["class"] in NEVER or tags["foot"] in ("no", "private", "use_sidepath"):
+        return False
+    if tags["class"] in ("motorway", "motorway_link") or tags["access"] in ("no", "private"):
+        return tags["foot"] in ("yes", "designated", "permissive", "destination")
+    return True
+
+
+@dataclass
+class Reference:
+    """Segments (two ends, on the ground or not) in a graph whose nodes are coordinates."""
+
+    graph: nx.Graph = field(default_factory=nx.Graph)
+    segments: list = field(default_factory=list)
+    ground: list = field(default_factory=list)
+
+    def join(self, one: object, other: object, metres: float) -> None:
+        if one != other and metres < self.graph.get_edge_data(one, other, {"metres": math.inf})["metres"]:
+            self.graph.add_edge(one, other, metres=metres)
+
+    def add(self, line: shapely.LineString, ground: bool) -> None:
+        for start, end in pairwise(line.coords):
+            self.graph.add_nodes_from([key(start), key(end)])
+            self.join(key(start), key(end), math.dist(start, end))
+            self.segments.append(shapely.LineString([start, end]))
+            self.ground.append(ground)
+
+    def place(self, name: object, spot: shapely.Point, at: int) -> tuple[object, int, float]:
+        """Put a place on a segment into the graph."""
+        segment = self.segments[at]
+        start, end = (shapely.Point(end) for end in segment.coords)
+        foot = segment.interpolate(segment.project(spot))
+        self.join(name, key(start.coords[0]), foot.distance(start))
+        self.join(name, key(end.coords[0]), foot.distance(end))
+        return name, at, foot.distance(start)
+
+
+def build(roads: gpd.GeoDataFrame, join_m: float) -> Reference:
+    tags = roads.reindex(columns=["class", "foot", "access", "bridge", "tunnel", "layer"]).astype(object)
+    tags = tags.where(tags.notna(), None)
+    lines = []
+    for shape, row in zip(roads.geometry, tags.to_dict("records"), strict=True):
+        if may_walk(row):
+            off = row["bridge"] in BRIDGED or row["tunnel"] in ("yes", "1", "culvert")
+            level = None if off else int(float(row["layer"] or 0))
+            lines += [(part, level) for part in shapely.get_parts(shape)]
+    made = Reference()
+    for level in {level for _, level in lines if level is not None}:
+        noded = shapely.union_all([line for line, own in lines if own == level])
+        for part in shapely.get_parts(noded):
+            made.add(part, True)
+    for line, level in lines:
+        if level is None:
+            made.add(line, False)
+    link(made, lines, join_m)
+    return made
+
+
+def link(made: Reference, lines: list, join_m: float) -> None:
+    """Ends beside ends (any level) and beside lines (same level, on the ground), by the length of the gap."""
+    corners = [{key(xy) for xy in line.coords} for line, _ in lines]
+    ends = [(number, end) for number, (line, _) in enumerate(lines) for end in (line.coords[0], line.coords[-1])]
+    shapes = np.array([line for line, _ in lines], dtype=object)
+    levels = np.array([math.nan if level is None else level for _, level in lines])
+    spots = shapely.points([end for _, end in ends])
+    for one, other in zip(*shapely.STRtree(spots).query(spots, predicate="dwithin", distance=join_m), strict=True):
+        (line, end), (onto, beside) = ends[one], ends[other]
+        met = line != onto and (key(end) in corners[onto] or key(beside) in corners[line])
+        if one < other and not met:
+            made.join(key(end), key(beside), math.dist(end, beside))
+    for one, onto in zip(*shapely.STRtree(shapes).query(spots, predicate="dwithin", distance=join_m), strict=True):
+        line, end = ends[one]
+        if line == onto or levels[line] != levels[onto] or key(end) in corners[onto]:
+            continue
+        foot = shapes[onto].interpolate(shapes[onto].project(spots[one]))
+        if key(foot.coords[0]) in corners[line]:
+            continue
+        # the foot lies on one or two of the noded segments: it is a place on each of them
+        name = key(foot.coords[0])
+        for at in np.flatnonzero(shapely.distance(made.segments, foot) < 1e-7):
+            if made.ground[at] and shapes[onto].distance(made.segments[at].centroid) < 1e-7:
+                made.place(name, foot, at)
+        made.join(key(end), name, spots[one].distance(foot))
+
+
+def nearest_segment(made: Reference, spot: shapely.Point, allowed: np.ndarray) -> tuple[int, float]:
+    away = shapely.distance(np.array(made.segments, dtype=object), spot)
+    away[~allowed] = math.inf
+    tied = np.flatnonzero(away < away.min() + 1e-9)
+    feet = [made.segments[at].interpolate(made.segments[at].project(spot)) for at in tied]
+    best = min(range(len(tied)), key=lambda n: (not made.ground[tied[n]], round(feet[n].x, 6), round(feet[n].y, 6)))
+    return int(tied[best]), float(away[tied[best]])
+
+
+def reference_walks(
+    buildings: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame, roads: gpd.GeoDataFrame, join_m: float = 0.5
+) -> pd.DataFrame:
+    made = build(roads, join_m)
+    # islands: short parts that are not the largest
+    length = pd.Series([segment.length for segment in made.segments])
+    part_of = {node: part for part, nodes in enumerate(nx.connected_components(made.graph)) for node in nodes}
+    part = pd.Series([part_of[key(segment.coords[0])] for segment in made.segments])
+    # of two segments on top of each other one was dissolved in the union: lengths of parts are near enough here
+    total = length.groupby(part).sum()
+    islands = total.index[(total < 300) & (total < 0.01 * total.sum()) & (total < total.max())]
+    inland, everywhere = ~part.isin(islands).to_numpy(), np.ones(len(part), dtype=bool)
+
+    placed: dict[int, list] = {}
+    legs = {}
+
+    def put(name: object, shape: object) -> None:
+        spot = shape if shape.geom_type == "Point" else shape.representative_point()
+        at, away = nearest_segment(made, spot, everywhere)
+        if not inland[at]:
+            other, farther = nearest_segment(made, spot, inland)
+            if farther - away <= 100:
+                at, away = other, farther
+        entry = made.place(name, spot, at)
+        for neighbour, _, along in placed.setdefault(at, []):
+            made.join(name, neighbour, abs(along - entry[2]))
+        placed[at].append(entry)
+        legs[name] = away
+
+    for number, shape in enumerate(facilities.geometry):
+        put(("facility", number), shape)
+    for number, shape in enumerate(buildings.geometry):
+        put(("door", number), shape)
+    walks = {}
+    for kind in sorted(set(facilities["kind"])):
+        for number in np.flatnonzero(facilities["kind"] == kind):
+            made.graph.add_edge(("kind", kind), ("facility", number), metres=legs["facility", number])
+        reach = nx.single_source_dijkstra_path_length(made.graph, ("kind", kind), weight="metres")
+        made.graph.remove_node(("kind", kind))
+        walks[kind] = [reach.get(("door", n), math.nan) + legs["door", n] for n in range(len(buildings))]
+    return pd.DataFrame(walks, index=buildings.index)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Callable[..., pd.DataFrame]:
+    """Metres on foot by brute force: `reference(buildings, facilities, roads)`."""
+    return reference_walks
+
+
