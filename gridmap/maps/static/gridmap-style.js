@@ -1,0 +1,95 @@
+/* Colours, widths and patterns. One table for light and one for dark; the page's own colours stand in gridmap.css. */
+(function (gm) {
+  "use strict";
+
+  const LIGHT = {
+    land: "#f4f2ec", outside: "#e9e7e0", green: "#d5e5c8", water: "#bcd7e6", building: "#dcd8cf", buildingEdge: "#b9b2a4",
+    road: "#ffffff", roadEdge: "#d3cec3", path: "#c9c2b2", rail: "#9b968c", wall: "#a58f78",
+    ink: "#1f2a2e", halo: "#ffffff", line: "#0b4f4b", accent: "#0b6e69", gap: "#e8772e", gapInk: "#9c3f06",
+    noData: "#8d958f", yes: "#78b9b2", no: "#c9a6d8", noInk: "#6b3d80", fill: 0.72,
+  };
+  const DARK = {
+    land: "#1d2426", outside: "#15191b", green: "#24352b", water: "#1b3647", building: "#343c3f", buildingEdge: "#4b5558",
+    road: "#4a5356", roadEdge: "#22292b", path: "#5d676a", rail: "#7d8587", wall: "#8a7a68",
+    ink: "#e8eeec", halo: "#15191b", line: "#9fd8d2", accent: "#4fc3bb", gap: "#e8772e", gapInk: "#ffc79f",
+    noData: "#6f7a7b", yes: "#3b8f8e", no: "#7d5a91", noInk: "#d9bdec", fill: 0.62,
+  };
+  const media = window.matchMedia("(prefers-color-scheme: dark)");
+  gm.theme = () => (media.matches ? DARK : LIGHT);
+  gm.onTheme = (call) => media.addEventListener("change", call);
+
+  // class of an OSM highway value -> [rank, width in pixels at zoom 16]; 0 is drawn first
+  const ROADS = {
+    motorway: [6, 11], trunk: [6, 11], primary: [5, 10], secondary: [4, 9], tertiary: [3, 7.5],
+    unclassified: [2, 5.5], residential: [2, 5.5], living_street: [2, 5], road: [2, 5], pedestrian: [2, 5],
+    service: [1, 3.2], track: [1, 2.4], cycleway: [0, 1.4], footway: [0, 1.3], path: [0, 1.3], steps: [0, 1.3],
+  };
+  gm.road = function (kind) {
+    const [rank, width] = ROADS[String(kind || "road").replace(/_link$/, "")] || ROADS.road;
+    return { rank, width };
+  };
+  gm.roadWidth = (width, zoom) => Math.max(0.6, width * Math.pow(2, (zoom - 16) * (zoom > 16 ? 0.55 : 0.75)));
+  gm.roadShown = (rank, zoom) => rank >= (zoom >= 16 ? 0 : zoom >= 15 ? 1 : zoom >= 13 ? 2 : zoom >= 12 ? 3 : 5);
+
+  const made = new Map();
+  /* A pattern that runs on over tile borders: its cell divides the tile's size. `kind`: hatch, cross, dots. */
+  gm.pattern = function (context, kind, ink, ground) {
+    const key = [kind, ink, ground].join();
+    if (!made.has(key)) {
+      const cell = document.createElement("canvas");
+      cell.width = cell.height = 16; // drawn at twice its size, for sharp screens
+      const c = cell.getContext("2d");
+      c.scale(2, 2);
+      if (ground) {
+        c.fillStyle = ground;
+        c.fillRect(0, 0, 8, 8);
+      }
+      c.strokeStyle = c.fillStyle = ink;
+      c.lineWidth = kind === "hatch" ? 1.7 : 0.9;
+      c.beginPath();
+      const lines = kind === "back" ? [[0, 0, 8, 8], [-4, 4, 4, 12], [4, -4, 12, 4]] : [[0, 8, 8, 0], [-4, 4, 4, -4], [4, 12, 12, 4]];
+      lines.forEach(([x, y, u, v]) => { c.moveTo(x, y); c.lineTo(u, v); });
+      c.stroke();
+      made.set(key, cell);
+    }
+    const pattern = context.createPattern(made.get(key), "repeat");
+    pattern.setTransform(new DOMMatrix().scale(0.5));
+    return pattern;
+  };
+
+  /* Which class a value is in: the last whose lower edge it reaches, so the upper edge falls into the last class. */
+  gm.classOf = function (measure, value) {
+    if (value === null || value === undefined) return -1;
+    for (let i = measure.colours.length - 1; i > 0; i--) if (value >= measure.breaks[i]) return i;
+    return measure.colours.length ? 0 : -1;
+  };
+
+  /* What a set of micro-grids (one, or those of one stack) is filled with: {kind: none|gap|class|yes|no, index}. */
+  gm.fillOf = function (measure, indices) {
+    if (!measure) return { kind: "plain" };
+    const known = indices.map((i) => measure.values[i]).filter((v) => v !== null && v !== undefined);
+    if (measure.kind === "yes_no") {
+      if (!known.length) return { kind: "none" };
+      return { kind: known.every(Boolean) ? "yes" : "no" };
+    }
+    if (measure.status) {
+      if (indices.some((i) => measure.status[i] === "g")) return { kind: "gap" };
+      if (indices.every((i) => measure.status[i] === "n")) return { kind: "none" };
+    }
+    if (!known.length) return { kind: "none" };
+    const mean = known.reduce((a, b) => a + b, 0) / known.length;
+    return { kind: "class", index: gm.classOf(measure, mean) };
+  };
+
+  gm.paint = function (context, fill, measure) {
+    const t = gm.theme();
+    switch (fill.kind) {
+      case "gap": return gm.pattern(context, "hatch", t.gap, "rgba(240,150,80,0.30)");
+      case "none": return gm.pattern(context, "back", t.noData, "rgba(150,160,155,0.08)");
+      case "yes": return t.yes;
+      case "no": return gm.pattern(context, "hatch", t.no, "rgba(160,120,190,0.25)");
+      case "class": return measure.colours[fill.index];
+      default: return "rgba(11,110,105,0.10)";
+    }
+  };
+})(window.gridmap);
