@@ -206,14 +206,15 @@ def _raw(source: LayerSource, datum: str | None, encoding: str | None, findings:
         raise BadFile(f"cannot read {path}: there is no such file; check its path")
     if suffix in VECTORS:
         frame = read_vector(
-            path, spec, source_layer=source.source_layer, where=source.where, encoding=source.encoding or encoding,
-            findings=findings,
+            path, spec, source_layer=source.source_layer, where=source.where, encoding=source.encoding,
+            fallback=encoding, findings=findings,
         )  # fmt: skip
     elif suffix in TABLES:
         if source.where is not None:
             raise BadSettings(f"where does not work on tables such as {path.name}; filter it in the spreadsheet")
-        # the encoding of the city is a wish for shapefiles and CSV alike; a table that has a mark keeps it
-        frame, told = read_table(path, spec, encoding=source.encoding or encoding, sheet=source.source_layer)
+        frame, told = read_table(
+            path, spec, encoding=source.encoding, fallback=encoding, sheet=source.source_layer
+        )  # fmt: skip
         findings.extend(told)
     else:
         raise BadFile(f"cannot read {path.name}: its ending must be one of {', '.join((*VECTORS, *TABLES))}")

@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from layers.findings import Findings
-from layers.rows import tell_rows
+from layers.rows import row_ranges, tell_rows
 from layers.schema import Layer
 
 __all__ = ["clear_absurd", "keeps_unplaced", "repair"]
@@ -24,6 +24,8 @@ __all__ = ["clear_absurd", "keeps_unplaced", "repair"]
 _KIND = np.array(["point", "line", "line", "area", "point", "line", "area", "mixed"])
 _ORDER = ("area", "line", "point")
 _FAR_M = 200_000.0
+#: So many rows, and so large a part of the layer, on one point are worth a look.
+_HEAP_ROWS, _HEAP_SHARE = 20, 0.02
 
 
 def keeps_unplaced(layer: Layer) -> bool:
@@ -138,6 +140,7 @@ def repair(
         )  # fmt: skip
     frame = frame.set_geometry(geometry, crs=frame.crs)[~left_out].reset_index(drop=True)
     _tell_far(frame, layer, findings, file)
+    _tell_heaps(frame, layer, findings, file)
     _tell_twins(frame, layer, findings, file)
     return frame
 
@@ -186,8 +189,8 @@ def _single_points(geometry: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.boo
 
 def _tell_far(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: str | None) -> None:
     """Say which rows lie so far from the others that they cannot belong to one city."""
-    points = shapely.centroid(frame.geometry.array)
-    x, y = shapely.get_x(points), shapely.get_y(points)
+    bounds = shapely.bounds(frame.geometry.array)  # NaN where empty
+    x, y = (bounds[:, 0] + bounds[:, 2]) / 2.0, (bounds[:, 1] + bounds[:, 3]) / 2.0
     if not np.isfinite(x).any():
         return
     far = np.hypot(x - np.nanmedian(x), y - np.nanmedian(y)) > _FAR_M
@@ -195,6 +198,22 @@ def _tell_far(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: s
         findings, layer.name, "far_away", "more than 200 km from the middle of the layer", "nothing: look at it",
         frame["source_row"][far], codes=_codes(frame, far), file=file,
     )  # fmt: skip
+
+
+def _tell_heaps(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: str | None) -> None:
+    """Say where so many rows lie on one point that it may stand for "unknown" (a map's middle, whole degrees)."""
+    if not keeps_unplaced(layer):
+        return
+    there = ~shapely.is_empty(frame.geometry.array) & (shapely.get_type_id(frame.geometry.array) == 0)
+    points = pd.DataFrame(shapely.get_coordinates(frame.geometry.array[there]), columns=["x", "y"])
+    rows = frame["source_row"][there].reset_index(drop=True)
+    counts = points.groupby(["x", "y"])["x"].transform("size")
+    heap = counts[counts >= max(_HEAP_ROWS, _HEAP_SHARE * len(points))]
+    for _, here in points.loc[heap.index].groupby(["x", "y"], sort=False):
+        findings.add(
+            layer.name, "same_place", f"{len(here)} of {len(points)} rows lie on one point, which may mean that nobody "
+            f"knows their place (rows {row_ranges(rows[here.index])})", "nothing: look at it", file=file,
+        )  # fmt: skip
 
 
 def _tell_twins(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: str | None) -> None:

@@ -9,25 +9,31 @@ import pandas as pd
 
 from layers.findings import Findings
 
-__all__ = ["FEW", "row_ranges", "tell_rows"]
+__all__ = ["FEW", "RUNS", "row_ranges", "tell_rows"]
 
 #: Up to so many rows get a finding each.
 FEW = 20
+#: So many runs of row numbers stand in one sentence.
+RUNS = 200
 
 
 def row_ranges(rows: Iterable[int]) -> str:
-    """Row numbers in order, runs drawn together.
+    """Row numbers in order, runs drawn together, the first `RUNS` of them.
 
     Examples
     --------
     >>> row_ranges([7, 2, 3, 4, 9])
     '2-4, 7, 9'
+    >>> row_ranges(range(0, 1000, 2))[-26:]
+    '394, 396, 398 and 300 more'
     """
     numbers = np.unique(np.fromiter((int(row) for row in rows), dtype=np.int64))
     if not len(numbers):
         return ""
     runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    said = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs[:RUNS])
+    rest = sum(len(run) for run in runs[RUNS:])
+    return f"{said} and {rest} more" if rest else said
 
 
 def tell_rows(

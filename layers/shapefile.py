@@ -19,17 +19,22 @@ from layers.findings import Findings
 
 __all__ = ["decode_columns", "shapefile_encoding"]
 
-_CANDIDATES = ("utf-8", "gb18030")
 _BIG5_DRIVER = 0x4F  # language driver of a .dbf written in Taiwan
 
 
 def shapefile_encoding(
-    path: Path, *, encoding: str | None, layer: str, findings: Findings, name: str | None = None
+    path: Path,
+    *,
+    encoding: str | None,
+    fallback: str | None = None,
+    layer: str,
+    findings: Findings,
+    name: str | None = None,
 ) -> str:
     """Encoding of the `.dbf` of a shapefile.
 
-    The argument wins; else the `.cpg`, if every text of the table can be read by it; else UTF-8 or GB18030, whichever
-    every text can be read by.
+    The argument wins; else the `.cpg`, if every text of the table can be read by it; else UTF-8 or GB18030 (or
+    `fallback`), whichever every text can be read by.
 
     Parameters
     ----------
@@ -57,11 +62,11 @@ def shapefile_encoding(
             layer, "wrong_cpg", f"the .cpg says {said}, which the text is not", "encoding found from the text instead",
             file=name,
         )  # fmt: skip
-    candidates = ("utf-8", "big5hkscs", "gb18030") if driver == _BIG5_DRIVER else _CANDIDATES
+    candidates = ["utf-8", *(["big5hkscs"] if driver == _BIG5_DRIVER else []), fallback or "gb18030"]
     for candidate in candidates:
         if _readable(texts, candidate):
             return candidate
-    raise BadFile(f'cannot read the text of {name}: neither UTF-8 nor GB18030; name its encoding (encoding = "big5")')
+    raise BadFile(f'cannot read the text of {name}: neither UTF-8 nor {candidates[-1]}; name it (encoding = "big5")')
 
 
 def decode_columns(

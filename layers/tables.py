@@ -36,7 +36,12 @@ Cells = list[list[str]]
 
 
 def read_table(
-    path: str | Path, layer: Layer, *, encoding: str | None = None, sheet: str | None = None
+    path: str | Path,
+    layer: Layer,
+    *,
+    encoding: str | None = None,
+    fallback: str | None = None,
+    sheet: str | None = None,
 ) -> tuple[pd.DataFrame, Findings]:
     """Read a CSV or Excel file as text.
 
@@ -48,6 +53,8 @@ def read_table(
     ----------
     encoding
         Of a CSV; None to find it by rule.
+    fallback
+        Tried instead of GB18030 where a CSV is not UTF-8.
     sheet
         Of a workbook; None for the one named after the layer, else the first with content.
 
@@ -80,12 +87,12 @@ def read_table(
     else:
         if sheet is not None:
             raise BadSettings(f"{path.name} is a CSV, which has no sheets; leave out layer = {sheet!r}")
-        cells = _csv_cells(path, layer, encoding, findings)
+        cells = _csv_cells(path, layer, encoding, fallback, findings)
     return _frame(cells, layer, path.name, findings), findings
 
 
-def decode(data: bytes, *, encoding: str | None = None, name: str) -> str:
-    """Bytes to text by the rule: byte-order mark, strict UTF-8, strict GB18030.
+def decode(data: bytes, *, encoding: str | None = None, fallback: str | None = None, name: str) -> str:
+    """Bytes to text: by `encoding`, else by the rule byte-order mark, strict UTF-8, strict GB18030 (or `fallback`).
 
     Raises
     ------
@@ -111,12 +118,13 @@ def decode(data: bytes, *, encoding: str | None = None, name: str) -> str:
                 return data.decode(named)
             except UnicodeDecodeError:
                 raise BadFile(f"cannot read {name}: it starts as {named} but is not; save it as UTF-8") from None
-    for candidate in ("utf-8", "gb18030"):
+    for candidate in ("utf-8", fallback or "gb18030"):
         try:
             return data.decode(candidate)
         except UnicodeDecodeError:
             continue
-    raise BadFile(f"cannot read {name}: neither UTF-8 nor GB18030; name its encoding (encoding = \"big5\")")
+    other = fallback or "GB18030"
+    raise BadFile(f'cannot read {name}: neither UTF-8 nor {other}; name its encoding (encoding = "big5")')
 
 
 def sheets(path: str | Path) -> dict[str, int]:
@@ -220,13 +228,15 @@ def _text(value: object) -> str:
     return str(value).strip()
 
 
-def _csv_cells(path: Path, layer: Layer, encoding: str | None, findings: Findings) -> Cells:
+def _csv_cells(
+    path: Path, layer: Layer, encoding: str | None, fallback: str | None, findings: Findings
+) -> Cells:
     """Records of a CSV, whatever its separator."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise BadFile(f"cannot read {path.name}: {error.strerror}; check its path and rights") from None
-    text = decode(data, encoding=encoding, name=path.name)
+    text = decode(data, encoding=encoding, fallback=fallback, name=path.name)
     if "\0" in text:
         raise BadFile(f"cannot read {path.name}: it holds zero bytes and is not text; export it as CSV again")
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # outlines as WKT pass the limit of 128 KB

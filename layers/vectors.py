@@ -77,6 +77,7 @@ def read_vector(
     source_layer: str | None = None,
     where: str | None = None,
     encoding: str | None = None,
+    fallback: str | None = None,
     findings: Findings,
 ) -> pd.DataFrame:
     """Read one layer of a vector file, geometry and CRS as they stand.
@@ -89,6 +90,8 @@ def read_vector(
         OGR attribute filter, such as "fclass = 'primary'".
     encoding
         Of a shapefile; None for its `.cpg` where that fits, else strict UTF-8, else strict GB18030.
+    fallback
+        Tried instead of GB18030.
 
     Returns
     -------
@@ -119,11 +122,11 @@ def read_vector(
             members = _members(archive, path)
             wanted = _choose([_stem(member) for member in members], source_layer, layer, path)
             unpacked = _unpack(archive, members[wanted], Path(folder), path)
-            frame = _read_gdal(unpacked, None, where, encoding, layer, findings, path)
+            frame = _read_gdal(unpacked, None, where, (encoding, fallback), layer, findings, path)
     else:
         names = source_layers(path)
         chosen = names[_choose(names, source_layer, layer, path)] if path.suffix.lower() in (".gpkg", ".kml") else None
-        frame = _read_gdal(path, chosen, where, encoding, layer, findings, path)
+        frame = _read_gdal(path, chosen, where, (encoding, fallback), layer, findings, path)
     return _tidy(frame, layer, path.name, findings)
 
 
@@ -139,8 +142,13 @@ def _choose(names: list[str], wanted: str | None, layer: Layer, path: Path) -> i
     found = [number for number, name in enumerate(names) if normal(name) in words]
     if not found:
         what = repr(wanted) if wanted is not None else f"named {layer.name}"
-        raise MissingLayer(f"{path.name} has no layer {what}; its layers are {', '.join(names)}; say layer = ...")
+        raise MissingLayer(f"{path.name} has no layer {what}; its layers are {_some(names)}; say layer = ...")
     return found[0]
+
+
+def _some(names: list[str]) -> str:
+    """Names for a sentence, the first twenty."""
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 @contextmanager
@@ -161,24 +169,27 @@ def _read_gdal(
     file: Path,
     chosen: str | None,
     where: str | None,
-    encoding: str | None,
+    encodings: tuple[str | None, str | None],
     layer: Layer,
     findings: Findings,
     path: Path,
 ) -> pd.DataFrame:
     """One layer through GDAL; its warnings become findings."""
+    encoding, fallback = encodings
     shape = file.suffix.lower() == ".shp"
     options: dict[str, Any] = {"layer": chosen, "where": where, "on_invalid": "ignore", "fid_as_index": True}
     source: Any = file
     text_encoding = None
     if shape:
-        text_encoding = shapefile_encoding(file, encoding=encoding, layer=layer.name, findings=findings, name=path.name)
+        text_encoding = shapefile_encoding(
+            file, encoding=encoding, fallback=fallback, layer=layer.name, findings=findings, name=path.name
+        )
         # A filter must be put in GDAL's own tongue; without one the raw bytes are taken and decoded here.
         options |= {"ENCODING": text_encoding} if where is not None else {"encoding": "ISO-8859-1"}
     else:
         options |= {"use_arrow": True, "arrow_to_pandas_kwargs": {"integer_object_nulls": True}}
         if file.suffix.lower() in (".geojson", ".json"):
-            source = decode(_bytes(file), encoding=encoding, name=path.name).encode()
+            source = decode(_bytes(file), encoding=encoding, fallback=fallback, name=path.name).encode()
     with _gdal_errors(path, where), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         frame = pyogrio.read_dataframe(source, **options)
