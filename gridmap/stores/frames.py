@@ -69,6 +69,10 @@ def metric(crs: Any) -> pyproj.CRS:
         raise CrsMismatch(
             f"a city is kept in metres, and {known.name} does not measure in them; bring it to a metric CRS first"
         )
+    try:
+        known.to_wkt("WKT1_GDAL")
+    except pyproj.exceptions.CRSError as error:
+        raise CrsMismatch(f"{known.name} cannot be written the way that stores need; choose an EPSG system") from error
     return known
 
 

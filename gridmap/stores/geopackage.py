@@ -35,7 +35,7 @@ from gridmap.stores.gpkg_format import (
 )
 from gridmap.stores.models import FID, GEOM, index_columns, layer_table
 from gridmap.stores.sql_store import Box, SqlStore
-from layers.errors import BadFile, CrsMismatch, GridmapError, NotACity, StoreBusy
+from layers.errors import BadFile, GridmapError, NotACity, StoreBusy
 from layers.schema import Layer
 
 __all__ = ["GeoPackage"]
@@ -83,7 +83,7 @@ class GeoPackage(SqlStore):
         return None
 
     def scaffold(self, connection: Connection, crs: pyproj.CRS) -> None:
-        """Make the tables of the GeoPackage standard and mark the file as one."""
+        """Make the tables of the GeoPackage standard."""
         for statement in CORE_TABLES:
             connection.exec_driver_sql(statement)
         for row in (
@@ -92,16 +92,10 @@ class GeoPackage(SqlStore):
             ("WGS 84", 4326, "EPSG", 4326, WGS84_WKT, "longitude/latitude in degrees on WGS 84"),
         ):
             connection.exec_driver_sql("INSERT OR IGNORE INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)", row)
-        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.exec_driver_sql(f"PRAGMA user_version = {USER_VERSION}")
 
     def srid(self, connection: Connection, crs: pyproj.CRS) -> int:
         """The `srs_id` of the CRS: its EPSG number, or one of our own above 100000."""
-        try:
-            wkt = crs.to_wkt("WKT1_GDAL")
-        except pyproj.exceptions.CRSError as error:
-            raise CrsMismatch(f"{crs.name} cannot be written into a GeoPackage; choose an EPSG system") from error
-        epsg = epsg_number(crs)
+        wkt, epsg = crs.to_wkt("WKT1_GDAL"), epsg_number(crs)
         if epsg is None:
             find = "SELECT srs_id FROM gpkg_spatial_ref_sys WHERE definition = ?"
             known = connection.exec_driver_sql(find, (wkt,)).scalar()
@@ -238,6 +232,10 @@ def _engine(path: Path, *, new: bool, busy_seconds: float) -> Engine:
         connection.isolation_level = None
         for name, function in envelope_functions().items():
             connection.create_function(name, 1, function, deterministic=True)
+        if new:
+            # in the file itself, not in the log, since GDAL looks at the file's first bytes
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {USER_VERSION}")
         # QGIS turns the log off when it closes a file, a backup comes without one; a read-only file stays as it is
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")

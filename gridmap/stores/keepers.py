@@ -205,8 +205,7 @@ def gpkg_path(url: str | Path) -> Path | None:
 def _new_file(path: Path, crs: pyproj.CRS, meta: dict[str, str]) -> GeoPackage:
     if not path.parent.is_dir():
         raise NotFound(f"there is no folder {path.parent}; make it first")
-    # the log of a city that was removed by hand would be played into the new one
-    _remove(path)
+    _remove_log(path)
     store = GeoPackage(path, new=True)
     try:
         with store.transaction() as connection:
@@ -231,6 +230,8 @@ def _move(side: Path, path: Path) -> None:
     """Give a closed GeoPackage its name, once it is on the disk."""
     with side.open("rb+") as file:
         os.fsync(file.fileno())
+    # the log of a city that was removed by hand would be played into the new one
+    _remove_log(path)
     try:
         # a link, unlike a move, never takes the place of a city that came up meanwhile
         path.hardlink_to(side)
@@ -242,5 +243,12 @@ def _move(side: Path, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
-        path.with_name(name).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    _remove_log(path)
+
+
+def _remove_log(path: Path) -> None:
+    """Take away what SQLite keeps beside a file, where the file itself is not there."""
+    if not path.exists():
+        for end in ("-wal", "-shm", "-journal"):
+            path.with_name(path.name + end).unlink(missing_ok=True)

@@ -35,6 +35,7 @@ _INFERRED = {
     "datetime": "datetime",
     "datetime64": "datetime",
 }
+_LAST_STAMP = np.datetime64("9999-12-31T23:59:59.999", "ms")
 _INT64 = np.iinfo(np.int64)
 
 
@@ -69,7 +70,7 @@ def to_values(series: pd.Series, kind: str, where: str) -> list[Any]:
     The values of a column as the database takes them: str, int, float, bool or None.
 
     Dates become ISO text (2024-05-01), datetimes ISO text in UTC or as on the clock (2024-05-01T08:00:00.000Z), as
-    GeoPackage 1.3 asks. NUL characters and broken surrogates, which PostgreSQL cannot keep, become U+FFFD.
+    GeoPackage 1.3 asks: to the millisecond, rounded. NUL characters and broken surrogates, which PostgreSQL cannot keep, become U+FFFD.
 
     Parameters
     ----------
@@ -213,12 +214,11 @@ def _iso_times(series: pd.Series, *, utc: bool) -> list[str | None]:
         times = pd.Series(pd.to_datetime(times.astype(object), format="ISO8601", utc=utc or None))
     if isinstance(times.dtype, pd.DatetimeTZDtype):
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)
-    stamps = times.to_numpy(dtype="datetime64[us]")
-    missing = np.isnat(stamps)
-    # milliseconds are what GeoPackage prescribes; finer ones are written out where there are any
-    fine = bool((stamps[~missing].astype("int64") % 1000).any())
-    text = np.char.add(np.datetime_as_string(stamps, unit="us" if fine else "ms"), "Z").astype(object)
-    text[missing] = None
+    # milliseconds are what GeoPackage prescribes; rounded, since spreadsheets have 08:29:59.999999 for 08:30
+    stamps = (times.to_numpy(dtype="datetime64[us]") + np.timedelta64(500, "us")).astype("datetime64[ms]")
+    stamps = np.minimum(stamps, _LAST_STAMP)
+    text = np.char.add(np.datetime_as_string(stamps, unit="ms"), "Z").astype(object)
+    text[np.isnat(stamps)] = None
     return text.tolist()
 
 
