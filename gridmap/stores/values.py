@@ -70,7 +70,8 @@ def to_values(series: pd.Series, kind: str, where: str) -> list[Any]:
     The values of a column as the database takes them: str, int, float, bool or None.
 
     Dates become ISO text (2024-05-01), datetimes ISO text in UTC or as on the clock (2024-05-01T08:00:00.000Z), as
-    GeoPackage 1.3 asks: to the millisecond, rounded. NUL characters and broken surrogates, which PostgreSQL cannot keep, become U+FFFD.
+    GeoPackage 1.3 asks: to the millisecond, rounded. NUL characters and broken surrogates, which PostgreSQL cannot
+    keep, become U+FFFD.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def test_gdals_validator_finds_nothing(path: Path, city: Store) -> None:
         connection.execute("VACUUM INTO ?", (str(sick),))
     connection.close()
     with sqlite3.connect(sick) as connection:
-        connection.execute("DROP TABLE rtree_roads_geom")
+        connection.execute("UPDATE gpkg_geometry_columns SET geometry_type_name = 'POINT'")
     connection.close()
     assert subprocess.run([python, str(VALIDATOR), "-q", str(sick)], capture_output=True).returncode != 0
 
