@@ -52,6 +52,15 @@ def _usable(geometry: np.ndarray) -> np.ndarray:
     return shapely.set_precision(geometry, _GRID_M)
 
 
+def _areas(geometry: np.ndarray) -> np.ndarray:
+    """Geometry without the points and lines that an intersection may leave."""
+    mixed = np.flatnonzero(~np.isin(shapely.get_type_id(geometry), (3, 6)))
+    for position in mixed:  # rare
+        parts = [part for part in shapely.get_parts(geometry[position]) if part.geom_type == "Polygon"]
+        geometry[position] = shapely.multipolygons(parts) if parts else shapely.Polygon()
+    return geometry
+
+
 def _group(geometry: np.ndarray, households: np.ndarray, band: Band, live: np.ndarray) -> np.ndarray:
     """Group number of each footprint: overlapping ones together while the group holds at most the maximum.
 
@@ -83,7 +92,9 @@ def _group(geometry: np.ndarray, households: np.ndarray, band: Band, live: np.nd
     return np.array([root(item) for item in range(len(geometry))])
 
 
-def make_atoms(buildings: gpd.GeoDataFrame, band: Band, findings: Findings) -> Atoms:
+def make_atoms(
+    buildings: gpd.GeoDataFrame, band: Band, findings: Findings, *, outline: shapely.Geometry | None = None
+) -> Atoms:
     """The pieces that a split moves around.
 
     Parameters
@@ -93,7 +104,9 @@ def make_atoms(buildings: gpd.GeoDataFrame, band: Band, findings: Findings) -> A
     band
         Households a micro-grid; a building above `band.high` is divided.
     findings
-        Overlaps that had to be resolved, and footprints that cannot be drawn, are written down here.
+        Overlaps that had to be resolved are written down here.
+    outline
+        Footprints end at it, so that every piece of a building has ground to stand on.
 
     Returns
     -------
@@ -107,6 +120,9 @@ def make_atoms(buildings: gpd.GeoDataFrame, band: Band, findings: Findings) -> A
     count = len(buildings)
     households = buildings["households"].to_numpy(dtype=np.int64)
     geometry = _usable(buildings.geometry.to_numpy())
+    if outline is not None:
+        crossing = ~shapely.covers(outline, geometry)
+        geometry[crossing] = _areas(shapely.intersection(geometry[crossing], outline, grid_size=_GRID_M))
     live = ~(shapely.is_empty(geometry) | shapely.is_missing(geometry))
     codes = buildings["code"].to_numpy(dtype=object)
     if not live.all():

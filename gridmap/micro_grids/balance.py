@@ -12,6 +12,8 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import depth_first_order
 
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.graph import ALONE, CellGraph
@@ -87,7 +89,7 @@ def _balance_piece(graph: CellGraph, band: Band, seed: int, wishes: Wishes) -> n
 
     scale = max(1, -(-band.high // (_MOST_STATES - 2)))
     states = band.high // scale + 2
-    load = np.minimum(-(-graph.weight // scale) if scale == 1 else np.rint(graph.weight / scale), states)
+    load = _loads(graph, scale)
     load = np.where((graph.weight >= ALONE) | (load > states - 2), states - 1, load).astype(np.int64)
     weight = np.where((load == states - 1) & (graph.weight < ALONE), ALONE, graph.weight).astype(np.float64)
     limits = np.array([band.low, band.wish_low, band.target, band.wish_high, band.high, ALONE], dtype=np.float64)
@@ -104,6 +106,19 @@ def _balance_piece(graph: CellGraph, band: Band, seed: int, wishes: Wishes) -> n
         affinity, cut, limits, want, own_seed, wishes.rounds, wishes.tries, min(most, n),
     )  # fmt: skip
     return np.unique(zone, return_inverse=True)[1].astype(np.int64)
+
+
+def _loads(graph: CellGraph, scale: int) -> np.ndarray:
+    """Weights in steps of `scale` households, rounded so that neighbouring cells make up for each other."""
+    if scale == 1:
+        return graph.weight
+    n = len(graph)
+    ties = coo_matrix((np.ones(int(graph.open.sum())), (graph.a[graph.open], graph.b[graph.open])), shape=(n, n))
+    walk = depth_first_order(ties.tocsr(), 0, directed=False, return_predecessors=False)
+    sums = np.cumsum(np.where(graph.weight[walk] >= ALONE, 0, graph.weight[walk]))
+    load = np.zeros(n, dtype=np.int64)
+    load[walk] = np.diff((sums + scale // 2) // scale, prepend=0)
+    return load
 
 
 def _rows(graph: CellGraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,10 +13,10 @@ import shapely
 from gridmap.micro_grids.atoms import make_atoms
 from gridmap.micro_grids.band import Band, as_band
 from gridmap.micro_grids.fabric import make_fabric
-from gridmap.micro_grids.given import Given, find_given
+from gridmap.micro_grids.given import find_given
 from gridmap.micro_grids.graph import make_graph
 from gridmap.micro_grids.households import fill_households
-from gridmap.micro_grids.levels import Rules, plan_levels
+from gridmap.micro_grids.levels import LEVELS, Rules, plan_levels
 from gridmap.micro_grids.lines import block_lines
 from gridmap.micro_grids.rows import Result, make_rows
 from layers.errors import CrsMismatch, DataBroken, MissingLayer
@@ -79,14 +79,14 @@ def split_levels(
     """
     rules = rules or Rules()
     findings = Findings()
+    _check_crs(layers)
     given = find_given(layers, code=code, name=name, findings=findings)
     if "buildings" not in layers or not len(layers["buildings"]):
         raise MissingLayer("there are no buildings to split by; add a layer 'buildings' with footprints and households")
-    _same_crs(layers, given)
     buildings = _inside(_coded(layers["buildings"]), given.outline, findings)
     buildings = fill_households(buildings, findings)
 
-    atoms = make_atoms(buildings, rules.micro_grids, findings)
+    atoms = make_atoms(buildings, rules.micro_grids, findings, outline=given.outline)
     lines, strengths = block_lines(*(layers.get(item) for item in ("roads", "barriers", "water", "estates")))
     fabric = make_fabric(given.outline, atoms.geometry, lines, levels=given.areas)
     if fabric.edges.overused:
@@ -178,8 +178,11 @@ def _level_of(areas: gpd.GeoDataFrame) -> tuple[str, str | None]:
     return "districts", None
 
 
-def _same_crs(layers: Mapping[str, gpd.GeoDataFrame], given: Given) -> None:
-    crs = given.crs
+def _check_crs(layers: Mapping[str, gpd.GeoDataFrame]) -> None:
+    outline = next((layers[level] for level in LEVELS if level in layers and len(layers[level])), None)
+    if outline is None:
+        return
+    crs = outline.crs
     if crs is None or crs.is_geographic:
         raise CrsMismatch(
             "the outline is in degrees or has no CRS, and a split needs metres; bring all layers to a metric CRS"

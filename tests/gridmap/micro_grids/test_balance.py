@@ -1,0 +1,112 @@
+"""The balance: the tree cut is the cheapest there is; units are connected; the same seed gives the same plan."""
+
+from __future__ import annotations
+
+import itertools
+
+import networkx as nx
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridmap.micro_grids.balance import balance
+from gridmap.micro_grids.band import Band
+from gridmap.micro_grids.graph import ALONE, CellGraph
+from gridmap.micro_grids.kernels.trees import cut_tree
+
+BAND = Band(15, 25, 40)
+
+
+def lattice(width: int, height: int, households: np.ndarray) -> CellGraph:
+    """Square cells of 20 m in rows and columns."""
+    number = np.arange(width * height).reshape(height, width)
+    across = np.column_stack([number[:, :-1].ravel(), number[:, 1:].ravel()])
+    down = np.column_stack([number[:-1].ravel(), number[1:].ravel()])
+    pairs = np.vstack([across, down])
+    count, edges = width * height, len(pairs)
+    return CellGraph(
+        weight=households.astype(np.int64), households=np.where(households >= ALONE, 50, households).astype(np.int64),
+        area=np.full(count, 400.0), perimeter=np.full(count, 80.0), a=pairs[:, 0], b=pairs[:, 1],
+        length=np.full(edges, 20.0), bare=np.full(edges, 20.0), strong=np.zeros(edges), open=np.ones(edges, dtype=bool),
+    )  # fmt: skip
+
+
+def assert_connected(graph: CellGraph, unit: np.ndarray) -> None:
+    whole = nx.Graph()
+    whole.add_nodes_from(range(len(graph)))
+    whole.add_edges_from(zip(graph.a[graph.open].tolist(), graph.b[graph.open].tolist(), strict=True))
+    for number in np.unique(unit):
+        assert nx.is_connected(whole.subgraph(np.flatnonzero(unit == number).tolist()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), nodes=st.integers(1, 9))
+def test_the_tree_cut_costs_what_the_best_of_all_cuts_costs(data: st.DataObject, nodes: int) -> None:
+    states = 8  # loads 0..6, and 7 for a node that stays alone
+    parent = [-1] + [data.draw(st.integers(0, node - 1)) for node in range(1, nodes)]
+    load = data.draw(st.lists(st.integers(0, 7), min_size=nodes, max_size=nodes))
+    close = np.array(data.draw(st.lists(st.integers(0, 50), min_size=states, max_size=states)), dtype=float)
+    cut = np.array(data.draw(st.lists(st.integers(0, 5), min_size=nodes, max_size=nodes)), dtype=float)
+
+    def cost_of(zones: list[set[int]], cuts: tuple[int, ...]) -> float | None:
+        total = sum(cut[node] for node in cuts)
+        for zone in zones:
+            alone = sum(load[node] == 7 for node in zone)
+            weight = sum(load[node] for node in zone if load[node] != 7)
+            if alone > 1 or (alone and weight) or weight > 6:
+                return None
+            total += close[7] if alone else close[weight]
+        return float(total)
+
+    tree = nx.Graph([(node, parent[node]) for node in range(1, nodes)])
+    tree.add_nodes_from(range(nodes))
+    costs = []
+    for size in range(nodes):
+        for cuts in itertools.combinations(range(1, nodes), size):
+            left = tree.copy()
+            left.remove_edges_from([(node, parent[node]) for node in cuts])
+            cost = cost_of([set(zone) for zone in nx.connected_components(left)], cuts)
+            costs += [] if cost is None else [cost]
+    out = np.zeros(nodes, dtype=np.int64)
+    order = np.array(list(nx.bfs_tree(tree, 0)), dtype=np.int64)
+    cut_tree(nodes, np.array(parent), order, np.array(load), states, close, cut, out)
+    cuts_made = tuple(node for node in range(1, nodes) if out[node] != out[parent[node]])
+    found = cost_of([set(np.flatnonzero(out == zone).tolist()) for zone in np.unique(out)], cuts_made)
+    assert found == min(costs)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), width=st.integers(2, 14), height=st.integers(2, 14))
+def test_units_are_connected_and_the_plan_is_the_same_twice(seed: int, width: int, height: int) -> None:
+    households = np.random.default_rng(seed).integers(0, 25, width * height)
+    graph = lattice(width, height, households)
+    unit = balance(graph, BAND, seed=seed)
+    assert_connected(graph, unit)
+    assert (balance(graph, BAND, seed=seed) == unit).all()
+
+
+def test_even_cells_make_units_within_the_wish() -> None:
+    graph = lattice(20, 20, np.full(400, 5))
+    unit = balance(graph, BAND, seed=1)
+    loads = np.bincount(unit, weights=graph.households)
+    assert ((loads >= 20) & (loads <= 30)).all()
+
+
+def test_a_stack_never_shares_its_unit_with_other_households() -> None:
+    households = np.full(64, 8)
+    households[27] = ALONE
+    graph = lattice(8, 8, households)
+    unit = balance(graph, BAND, seed=3)
+    assert (unit == unit[27]).sum() == 1
+
+
+def test_a_shut_edge_parts_units_until_a_small_piece_needs_it() -> None:
+    graph = lattice(10, 4, np.full(40, 5))
+    wall = (graph.a % 10 == 4) & (graph.b == graph.a + 1)
+    graph.open[wall] = False
+    assert len(graph.join_small(15)) == 0
+    unit = balance(graph, BAND, seed=0)
+    assert not np.isin(unit[graph.a[wall]], unit[graph.b[wall]]).any()
+    small = lattice(10, 4, np.where(np.arange(40) % 10 < 2, 1, 5))
+    small.open[(small.a % 10 == 1) & (small.b == small.a + 1)] = False
+    assert len(small.join_small(15)) == 4
