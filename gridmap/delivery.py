@@ -145,5 +145,5 @@ def _read(
         yield name, frame
     # raised before anything is put into place, which happens once all layers are written
     if not rows:
-        scope = ", ".join(code for code in within if code) or "the whole city"
+        scope = "the whole city" if "" in within else f"the area of {', '.join(within) or 'no code'}"
         raise NotFound(f"{scope} has no rows of {', '.join(layers)}; name another area, another layer or another day")

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from gridmap.exports.notices import Notices
-from gridmap.exports.texts import UNHOLDABLE, changed, without
+from gridmap.exports.texts import UNHOLDABLE, UNHOLDABLE_IN_XML, changed, without
 from layers.schema import Column, Layer
 
 __all__ = ["DICTIONARY", "MOST_DIGITS", "Field", "as_text", "dictionary", "fields_of", "headings", "short_names"]
@@ -81,7 +81,8 @@ def fields_of(frame: pd.DataFrame, layer: Layer, notices: Notices) -> list[Field
     for position, label in enumerate(frame.columns):  # columns may repeat a name, so by position
         if label == geometry:
             continue
-        name, column = str(label), layer.column(str(label))
+        # a name with control characters or half characters could stand in no file, README and dictionary included
+        name, column = re.sub(UNHOLDABLE_IN_XML, "", str(label)), layer.column(str(label))
         type_, values, odd = _plain(frame.iloc[:, position].reset_index(drop=True), column)
         notices.add("value_as_text", odd, field=name)
         if type_ == "text":
@@ -233,11 +234,13 @@ def _made_up(name: str, place: int, used: Collection[str]) -> str:
     return next(made for number in numbers if (made := stem[: 10 - len(number)] + number) not in used)
 
 
-def headings(fields: Sequence[Field], *, names: str, reserved: Iterable[str] = (), notices: Notices) -> list[str]:
+def headings(
+    fields: Sequence[Field], *, names: str, notices: Notices, reserved: Iterable[str] = (), forbidden: str = ""
+) -> list[str]:
     """A heading for each field where names may be long: its own name, or its Chinese title for `names="zh"`.
 
-    Names that differ only in case, repeat, or are `reserved` by the format (lower case) get `_2`, `_3` ..., with a
-    notice.
+    Names that differ only in case, repeat, or are `reserved` by the format (lower case) get `_2`, `_3` ...; `forbidden`
+    characters become `_`, line breaks and spaces at the ends go; each with a notice.
 
     Examples
     --------
@@ -247,15 +250,16 @@ def headings(fields: Sequence[Field], *, names: str, reserved: Iterable[str] = (
     >>> headings(fields, names="zh", reserved={"fid"}, notices=Notices("grids"))
     ['编码', 'fid_2', 'Code']
     """
-    used = set(reserved)
+    used, blank = set(reserved), str.maketrans(dict.fromkeys(forbidden, "_"))
     found = []
     for field in fields:
-        wanted = (field.zh if names == "zh" else field.name).strip() or "column"
+        title = field.zh if names == "zh" else field.name
+        wanted = " ".join(title.split()).translate(blank) or "column"
         heading, number = wanted, 1
         while heading.lower() in used:
             number += 1
             heading = f"{wanted}_{number}"
-        if number > 1:
+        if heading != title:
             notices.note("column_renamed", field=field.name, detail=heading)
         used.add(heading.lower())
         found.append(heading)

@@ -58,8 +58,8 @@ RULES: dict[str, tuple[str, str]] = {
         "{field} 有 {rows} 个时间截至毫秒",
     ),
     "column_renamed": (
-        "column {field} is written as {detail}, because the format or another column already uses that name",
-        "列 {field} 写为 {detail}，因为该名称已被格式或其他列占用",
+        "column {field} is written as {detail}, because its name is taken or cannot stand as it is",
+        "列 {field} 写为 {detail}，因为该名称已被占用或不能原样使用",
     ),
     "table_only": (
         "{rows} rows without geometry: a table is written, not a map layer",

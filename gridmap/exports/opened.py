@@ -53,9 +53,15 @@ def opened(frame: pd.DataFrame, order: Order, layer: Layer) -> Opened:
     if not len(frame):
         notices.note("empty_layer")
     fields = fields_of(frame, layer, notices)
+    if not fields and not isinstance(frame, gpd.GeoDataFrame):
+        raise WrongCall(f"{layer.name} has no columns to write; hand over a frame with at least one")
     geometry, position = None, Position(crs=None)
     if isinstance(frame, gpd.GeoDataFrame) and frame.active_geometry_name:
         geometry, position = bring(even(frame.geometry, notices), order, layer, notices)
+        if order.format != "geopackage":  # the one format that tells an empty geometry from none
+            empty = geometry.is_empty & ~geometry.isna()
+            notices.add("empty_geometry_as_null", empty.sum())
+            geometry = geometry.where(~empty, None)
     elif layer.geometry or order.format not in ("csv", "xlsx"):
         notices.add("table_only", len(frame))
     return Opened(layer=layer, rows=len(frame), fields=fields, geometry=geometry, position=position, notices=notices)

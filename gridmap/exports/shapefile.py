@@ -157,7 +157,10 @@ def _table(part: Part, cells: Sequence[Cells], shorts: Sequence[str]) -> pd.Data
         short: cell.values.iloc[part.rows].reset_index(drop=True) for short, cell in zip(shorts, cells, strict=True)
     }
     table = pd.DataFrame(columns, index=pd.RangeIndex(len(part.rows)))
-    return table if part.kind == "table" else gpd.GeoDataFrame(table, geometry=part.geometry)
+    if part.kind == "table":
+        return table
+    # no short name begins with an underscore, while one may well be "geometry"
+    return gpd.GeoDataFrame(table.assign(_shape=part.geometry), geometry="_shape", crs=part.geometry.crs)
 
 
 def _refuse_too_large(layer: Layer, part: Part, cells: Sequence[Cells], order: Order) -> None:
@@ -194,9 +197,11 @@ def _compare(path: Path, table: pd.DataFrame, fields: Sequence[Field], part: Par
             f"{path.name} lacks its .cpg or .prj, so nothing was delivered; take geopackage and report this"
         )
     # through Arrow, because otherwise whole numbers with gaps come back as floats
-    got = pyogrio.read_dataframe(path, use_arrow=True, arrow_to_pandas_kwargs={"types_mapper": pd.ArrowDtype})
+    got = pyogrio.read_dataframe(
+        path, read_geometry=False, use_arrow=True, arrow_to_pandas_kwargs={"types_mapper": pd.ArrowDtype}
+    )
     reread.check_rows(path.name, len(table), len(got))
-    names = [column for column in table.columns if column != "geometry"]
+    names = [column for column in table.columns if column != "_shape"]
     for short, field in zip(names, fields, strict=True):
         if short not in got.columns:
             raise DataBroken(f"{path.name} lacks the column {short} ({field.name}); take geopackage and report this")
@@ -205,7 +210,8 @@ def _compare(path: Path, table: pd.DataFrame, fields: Sequence[Field], part: Par
         else:
             reread.check_values(path.name, short, table[short], got[short])
     if part.kind != "table":
-        reread.check_geometry(path.name, part.geometry, got.geometry, notices)
+        shapes = pyogrio.read_dataframe(path, columns=[]).geometry
+        reread.check_geometry(path.name, part.geometry, shapes, notices)
 
 
 def _dictionary(path: Path, fields: Sequence[Field], layer: Layer, notices: Notices) -> pd.DataFrame:

@@ -94,9 +94,8 @@ def kinds_of(shapes: np.ndarray) -> np.ndarray:
 def by_kind(geometry: gpd.GeoSeries, layer: Layer, notices: Notices) -> list[Part]:
     """The rows sorted into one part a geometry kind, since a shapefile holds one kind only.
 
-    Collections are taken apart, and their rows stand in each part they have a piece of. Rows without geometry (an
-    empty one counts as none) go with the kind that most rows have. Single points
-    among multipoints become multipoints.
+    Collections are taken apart, and their rows stand in each part they have a piece of. Rows without geometry go
+    with the kind that most rows have. Single points among multipoints become multipoints.
 
     Examples
     --------
@@ -106,9 +105,6 @@ def by_kind(geometry: gpd.GeoSeries, layer: Layer, notices: Notices) -> list[Par
     [('area', [0, 2, 3]), ('point', [1])]
     """
     shapes = np.array(geometry.array, dtype=object)
-    empty = ~shapely.is_missing(shapes) & shapely.is_empty(shapes)
-    notices.add("empty_geometry_as_null", empty.sum())
-    shapes[empty] = None
     rows, shapes = _taken_apart(np.arange(len(shapes)), shapes, notices)
     kinds = kinds_of(shapes)
     counts = pd.Series(kinds[kinds != ""], dtype=object).value_counts()

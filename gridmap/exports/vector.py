@@ -36,6 +36,8 @@ GEOJSON_DECIMALS = 7
 _GEOPACKAGE_OWN = frozenset({"fid", "geom"})
 #: Columns that GDAL's KML driver makes into elements of the placemark rather than of its table.
 _KML_OWN = frozenset({"name", "description"})
+#: Characters that the driver writes into an XML attribute as they are, when they stand in a column's name.
+_KML_UNSAFE = "\"'<>&"
 _KML = "{http://www.opengis.net/kml/2.2}"
 
 
@@ -43,7 +45,12 @@ def _write(columns: Mapping[str, pd.Series], geometry: gpd.GeoSeries | None, pat
     rows = len(next(iter(columns.values()))) if columns else (0 if geometry is None else len(geometry))
     table = pd.DataFrame(dict(columns), index=pd.RangeIndex(rows))
     if geometry is not None:
-        table = gpd.GeoDataFrame(table, geometry=geometry.set_axis(table.index))
+        name = "geometry"
+        while name in table.columns:
+            name += "_"
+        table = gpd.GeoDataFrame(
+            table.assign(**{name: geometry.set_axis(table.index)}), geometry=name, crs=geometry.crs
+        )
     try:
         pyogrio.write_dataframe(table, path, **options)
     except (RuntimeError, ValueError) as error:  # what pyogrio raises for GDAL's refusals
@@ -191,9 +198,9 @@ def _compare_geojson(
             reread.check_numbers(path.name, name, written, got, notices, field=field.name)
         else:
             reread.check_values(path.name, name, written, got)
-    if not len(geometry):
-        return
-    got_shapes = pyogrio.read_dataframe(path, columns=[]).geometry
+    # by GEOS rather than GDAL, which takes a property "id" for the number of the feature
+    texts = [json.dumps(feature["geometry"]) if feature["geometry"] else None for feature in features]
+    got_shapes = gpd.GeoSeries(shapely.from_geojson(np.array(texts, dtype=object)), crs=geometry.crs)
     # half of the last decimal, in both directions at once
     reread.check_geometry(path.name, geometry, got_shapes, notices, tolerance=0.75 * 10**-GEOJSON_DECIMALS)
     worse = geometry.is_valid.to_numpy() & ~got_shapes.is_valid.to_numpy() & ~geometry.isna().to_numpy()
@@ -209,7 +216,7 @@ def stage_kml(frame: pd.DataFrame, folder: Path, *, layer: Layer, order: Order, 
     fields, notices = ready.fields, ready.notices
     own = next((field for field in fields if field.name == "name"), None)
     others = [field for field in fields if field is not own]
-    names = headings(others, names=order.names, reserved=_KML_OWN, notices=notices)
+    names = headings(others, names=order.names, notices=notices, reserved=_KML_OWN, forbidden=_KML_UNSAFE)
     columns = {heading: _xml_text(field, notices) for heading, field in zip(names, others, strict=True)}
     if own is not None:
         columns = {"name": _xml_text(own, notices), **columns}

@@ -60,10 +60,7 @@ def _opened(frame: pd.DataFrame, order: Order, layer: Layer) -> Opened:
     ready = opened(frame, order, layer)
     if ready.geometry is None:
         return ready
-    empty = ready.geometry.is_empty & ~ready.geometry.isna()
-    ready.notices.add("empty_geometry_as_null", empty.sum())
-    geometry = ready.geometry.where(~empty, None)
-    return replace(ready, geometry=geometry, fields=[*ready.fields, *_place(geometry, ready.position, layer)])
+    return replace(ready, fields=[*ready.fields, *_place(ready.geometry, ready.position, layer)])
 
 
 def _place(geometry: gpd.GeoSeries, position: Position, layer: Layer) -> list[Field]:
