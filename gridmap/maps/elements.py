@@ -53,6 +53,21 @@ class AssetTag(Element):
         self.asset, self.where = asset, where
 
 
+class DataBlock(Element):
+    """JSON that stands in a page and that no browser runs.
+
+    An element of its own with a fixed template: what a macro of an element gives, branca takes for a template again,
+    and a name with braces in the data would be run on the server.
+    """
+
+    _template = Template('<script type="application/json" id="{{ this.element_id }}">{{ this.text }}</script>')
+
+    def __init__(self, element_id: str, text: str) -> None:
+        super().__init__()
+        self._name = "DataBlock"
+        self.element_id, self.text = element_id, safe_json(text)
+
+
 class CityMap(_OwnAssets, folium.Map):
     """A `folium.Map` that asks no public server: Leaflet alone, from this machine, and no tiles.
 
@@ -92,7 +107,7 @@ class GridmapApp(_OwnAssets):
     """Panel, legend, cards and the drawing on the map: added to a `CityMap`.
 
     `config` is what the page must know before its data; `data` holds documents (JSON text) that stand in the page,
-    by name: `data-<layer>` and `cards`. Both stand in blocks that no browser runs, and no tag can end them.
+    by name: `data-<layer>` and `cards`. Both stand in `DataBlock`s.
     """
 
     _template = Template(
@@ -100,9 +115,6 @@ class GridmapApp(_OwnAssets):
         {% macro html(this, kwargs) %}
             <div class="gm-app" id="{{ this.element_id }}"></div>
             <noscript>{{ this.noscript }}</noscript>
-            {% for name, text in this.blocks().items() -%}
-            <script type="application/json" id="{{ this.element_id }}-{{ name }}">{{ text }}</script>
-            {% endfor %}
         {% endmacro %}
         {% macro script(this, kwargs) %}
             gridmap.start({{ this._parent.get_name() }}, {{ this.element_id|tojson }});
@@ -120,7 +132,12 @@ class GridmapApp(_OwnAssets):
         self.asset_names = tuple(asset.name for asset in assets() if asset.name.startswith("gridmap"))
         self.noscript = " ".join(words()["noscript"].values())
 
-    def blocks(self) -> dict[str, str]:
-        """Name -> JSON text that may stand in a page."""
+    def render(self, **kwargs: Any) -> None:  # type: ignore[override]  # as Folium's own
+        """Render into the figure: data blocks into the page, the start into its script."""
+        figure = self.get_root()
+        assert isinstance(figure, Figure), "a map is rendered in its figure"
         config = json.dumps(self.config, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return {name: safe_json(text) for name, text in {"config": config, **self.data}.items()}
+        for name, text in {"config": config, **self.data}.items():
+            block = DataBlock(f"{self.element_id}-{name}", text)
+            figure.html.add_child(block, name=block.element_id)
+        super().render(**kwargs)
