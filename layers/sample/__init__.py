@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from layers.sample.drawn import town
+    from layers.sample.files import DemoCity, demo_layers, write_demo
 
-__all__ = ["town"]
+__all__ = ["DemoCity", "demo_layers", "town", "write_demo"]
 
-_HOME = {"town": "drawn"}
+_HOME = {"town": "drawn", "DemoCity": "files", "demo_layers": "files", "write_demo": "files"}
 
 
 def __getattr__(name: str) -> object:

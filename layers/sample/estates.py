@@ -48,16 +48,17 @@ def build_estate(
     rows = _best_rows(affinity.rotate(land, -angle, origin=origin), rng, towers=managed)
 
     def back(shape: shapely.Geometry) -> shapely.Geometry:
-        return shapely.set_precision(affinity.rotate(shape, angle, origin=origin), GRID_M)
+        return affinity.rotate(shape, angle, origin=origin)
 
     spine, paths = back(rows.spine_line()), [back(path) for path in rows.paths()]
     way_in = _way_in([spine, *paths], plot.gross, streets)
     open_ground = shapely.buffer(shapely.union_all([spine, way_in]), 2.4)
     # each house of the estate is turned back to where the land lies
     for building in rows.buildings:
-        building.shape, building.estate, building.block = back(building.shape), plot.estate, plot.block
+        building.shape = shapely.set_precision(back(building.shape), GRID_M)
+        building.estate, building.block = plot.estate, plot.block
     fabric.buildings += [one for one in rows.buildings if not shapely.intersects(one.shape, open_ground)]
-    fabric.greens += [("garden", "", back(garden)) for garden in rows.gardens()]
+    fabric.greens += [("garden", "", shapely.set_precision(back(garden), GRID_M)) for garden in rows.gardens()]
     fabric.ways += [Street(name="", kind="service", line=line) for line in (spine, way_in)]
     fabric.ways += [Street(name="", kind="footway", line=path) for path in paths]
     if managed:
@@ -137,7 +138,7 @@ class _Rows:
         """The way from south to north between the houses."""
         _, south, _, north = self.land.bounds
         column = shapely.LineString([(self.spine, south - 1), (self.spine, north + 1)])
-        parts = shapely.get_parts(shapely.intersection(column, shapely.buffer(self.land, -1.5)))
+        parts = shapely.get_parts(shapely.intersection(column, shapely.buffer(self.land, -0.5)))
         return parts[int(np.argmax(shapely.length(parts)))]
 
     def paths(self) -> list[shapely.LineString]:

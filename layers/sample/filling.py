@@ -12,7 +12,7 @@ from layers.sample.estates import build_estate
 from layers.sample.fabric import Fabric
 from layers.sample.frontage import fronts_of, land_behind, line_street
 from layers.sample.lanes import build_lanes, build_scattered
-from layers.sample.names import ESTATES
+from layers.sample.names import ESTATES, MANAGED
 from layers.sample.plots import Plot, clear, lay_out
 from layers.sample.public import PUBLIC_USES, build_park, build_public
 from layers.sample.streets import Bones, Street, draw_bones, pave
@@ -44,10 +44,10 @@ def fill(rng: Generator) -> Ground:
     plots, streets = lay_out(bones, rng)
     lines = shapely.union_all([street.line for street in streets])
     shopping = _by_name([street for street in streets if street.kind in _SHOPPING])
-    fabric, names = Fabric(), iter(ESTATES)
+    fabric, names = Fabric(), {"estate": iter(ESTATES), "managed": iter(MANAGED)}
     for plot in plots:
-        if plot.use in ("estate", "managed"):
-            plot.estate = next(names)
+        if plot.use in names:
+            plot.estate = next(names[plot.use])
         if plot.use == "lanes":
             build_lanes(fabric, plot, shopping, rng)
         elif plot.use == "park":

@@ -67,8 +67,8 @@ def build_scattered(
         levels = int(rng.choice((3, 4, 4, 5, 5)))
         fabric.buildings.append(
             Building(
-                shape=shapely.set_precision(shape, GRID_M), use="住宅", levels=levels, units=max(1, round(length / 16.0)),
-                dwellings=max(2, round(shape.area * levels / 130.0)), block=plot.block,
+                shape=shapely.set_precision(shape, GRID_M), use="住宅", levels=levels,
+                units=max(1, round(length / 16.0)), dwellings=max(2, round(shape.area * levels / 130.0)), block=plot.block,
             )
         )
     return shapely.union_all([path.line for path in paths])
@@ -79,7 +79,8 @@ def _lots(half: shapely.Polygon, rng: Generator) -> list[shapely.Polygon]:
     along, _, _ = longest_side(half)
     across = np.array([-along[1], along[0]])
     places = shapely.get_coordinates(half) @ along
-    at, rest, lots = float(places.min()), half, []
+    lots: list[shapely.Polygon] = []
+    at, rest = float(places.min()), half
     level = float(shapely.get_coordinates(half.centroid)[0] @ across)
     while True:
         at += rng.choice(_LOT_WIDTHS_M) * rng.uniform(0.92, 1.08)

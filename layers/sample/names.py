@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from numpy.random import Generator
 
-__all__ = ["COMMUNITY", "DISTRICT", "ESTATES", "STREET", "brands", "people", "phones"]
+__all__ = ["COMMUNITY", "DISTRICT", "ESTATES", "MANAGED", "STREET", "brands", "people", "phones"]
 
 DISTRICT = ("990101", "澄川区")
 STREET = ("990101001", "榆溪街道")
 COMMUNITY = ("990101001001", "老埠社区")
 
-#: Enough for every estate of the plan, in the order in which plots are drawn.
+#: Estates without management, and with, in the order in which plots are drawn.
 ESTATES = (
-    "麦场南院", "粮站宿舍", "教工新村", "建设里小区", "柘林苑", "榆荫小区", "二轻宿舍", "石榴小院", "供销社宿舍", "望溪花园",
-    "水泵厂宿舍", "藕池新村", "搪瓷厂宿舍", "东圃小区", "桂子里小区", "针织厂宿舍", "菱角塘小区", "木行宿舍", "航运新村",
-    "临溪名邸", "蒲塘小区",
+    "麦场南院", "粮站宿舍", "教工新村", "建设里小区", "柘林苑", "榆荫小区", "二轻宿舍", "石榴小院", "供销社宿舍",
+    "水泵厂宿舍",
+    "藕池新村", "搪瓷厂宿舍", "东圃小区", "桂子里小区", "针织厂宿舍", "菱角塘小区", "木行宿舍", "航运新村",
+    "蒲塘小区",
 )
+MANAGED = ("望溪花园", "临溪名邸")
 
-_SURNAMES = "陈林黄周吴徐孙胡朱高何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
+_SURNAMES = (
+    "陈林黄周吴徐孙胡朱高何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟"
+    "汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
+)
 _GIVEN = (
-    "安澜", "秋禾", "长河", "明岫", "素心", "望舒", "守拙", "云起", "若溪", "见山", "知微", "听雨", "怀瑾", "远志", "青禾", "晓棠",
-    "立冬", "春生", "石生", "水清", "采薇", "子衿", "沐阳", "念慈", "承泽", "乐山", "雨田", "映雪", "小满", "谷雨", "松年", "竹君",
+    "安澜", "秋禾", "长河", "明岫", "素心", "望舒", "守拙", "云起", "若溪", "见山", "知微", "听雨", "怀瑾", "远志",
+    "青禾", "晓棠",
+    "立冬", "春生", "石生", "水清", "采薇", "子衿", "沐阳", "念慈", "承泽", "乐山", "雨田", "映雪", "小满", "谷雨",
+    "松年", "竹君",
 )
 _FIRST = "禾榆澄桂溪埠石岸舟渡橹帆汀洲竹荷菱藕莲梧桐枫杉榕槐柳桑麦稻粟穗果茶醇鼎盛裕丰泰和顺兴隆瑞祥恒昌"
 _SECOND = "记园居坊斋堂馆轩阁号芳香味源春来缘家悦美佳康达信诚利通汇聚乐巧匠艺阳明光"
@@ -35,7 +41,8 @@ def brands(rng: Generator, count: int) -> list[str]:
 
     Examples
     --------
-    >>> names = brands(np.random.default_rng(0), 700)
+    >>> from numpy.random import default_rng
+    >>> names = brands(default_rng(0), 700)
     >>> len(set(names)), {len(name) for name in names}
     (700, {2})
     """
@@ -49,7 +56,8 @@ def people(rng: Generator, count: int) -> list[str]:
 
     Examples
     --------
-    >>> len(set(people(np.random.default_rng(0), 50)))
+    >>> from numpy.random import default_rng
+    >>> len(set(people(default_rng(0), 50)))
     50
     """
     numbers = rng.choice(len(_SURNAMES) * len(_GIVEN), count, replace=False)
@@ -62,7 +70,8 @@ def phones(rng: Generator) -> Iterator[str]:
 
     Examples
     --------
-    >>> next(phones(np.random.default_rng(0)))
+    >>> from numpy.random import default_rng
+    >>> next(phones(default_rng(0)))
     '0000-85062649'
     """
     while True:

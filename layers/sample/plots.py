@@ -18,6 +18,8 @@ from layers.sample.streets import WIDTH_M, Bones, Street
 
 __all__ = ["Plot", "clear", "cut_apart", "lay_out", "touching"]
 
+#: Cuts reach so far into the streets around, for a grid of a centimetre would leave some of them short.
+_REACH_M = 0.05
 #: Plots of this gross size or more are cut by a side street, smaller ones by a wall or fence.
 _STREET_FROM_M2 = 15_000.0
 #: A plot has at least so much of a street along it.
@@ -34,10 +36,14 @@ _PROGRAM: dict[str, tuple[int, tuple[tuple[str, tuple[float, float] | None], ...
     "south_east": (5, (("park", (330, 90)), ("scattered", (640, 200)), ("managed", None))),
 }
 _SIDE_STREETS = (
-    "榆荫巷", "桑园里", "染坊街", "书院巷", "桂子里", "铁匠巷", "石桥里", "盐仓街", "槐花里", "水井巷", "竹篾街", "东圃里",
-    "灯笼街", "豆腐巷", "棉花巷", "酱园里", "钟鼓巷", "柳荫里", "瓦窑巷", "磨坊里", "木行街", "小校场", "鹤鸣里", "丝线街", "南圃里", "窑湾巷",
+    "榆荫巷", "桑园里", "染坊街", "书院巷", "桂子里", "铁匠巷", "石桥里", "盐仓街", "槐花里", "水井巷", "竹篾街",
+    "东圃里",
+    "灯笼街", "豆腐巷", "棉花巷", "酱园里", "钟鼓巷", "柳荫里", "瓦窑巷", "磨坊里", "木行街", "小校场", "鹤鸣里",
+    "丝线街", "南圃里", "窑湾巷",
 )
-_LANES = ("米市巷", "针线弄", "半边弄", "曲尺弄", "猪行弄", "糖坊弄", "后埠弄", "船工弄", "会馆弄", "青石弄", "灰埠弄", "篷索弄")
+_LANES = (
+    "米市巷", "针线弄", "半边弄", "曲尺弄", "猪行弄", "糖坊弄", "后埠弄", "船工弄", "会馆弄", "青石弄", "灰埠弄", "篷索弄",
+)
 
 
 @dataclass
@@ -144,7 +150,7 @@ def _split(
         fronts = all(touching(part, streets) > _FRONTAGE_M for part in parts)
         if fronts and piece.area < _STREET_FROM_M2:
             return parts, None
-        way = shapely.intersection(line, piece)
+        way = shapely.intersection(line, shapely.buffer(piece, _REACH_M))
         if way.geom_type == "LineString" and shapely.distance(way.boundary, streets) < 0.1:
             return parts, way
     raise ValueError("the plot has no cut that leaves both parts a street; its block in _PROGRAM asks for too many")
@@ -168,7 +174,7 @@ def cut_apart(
         while not parts or parts[1].area < 0.3 * piece.area:
             line = _across(piece, rng, lean=lean, bend=min(bend, piece.area / 2500.0))
             parts = cut(piece, line)
-        ways.append(shapely.intersection(line, piece))
+        ways.append(shapely.intersection(line, shapely.buffer(piece, _REACH_M)))
         waiting += parts
     return pieces, ways
 

@@ -45,12 +45,15 @@ _THINGS: dict[str, tuple[_Thing, ...]] = {
     ),
     "hospital": (
         _Thing("医疗", 50, 17, 0.45, 0.8, 8, "health_center"), _Thing("医疗", 34, 16, 0.4, 0.25, 4),
-        _Thing("garden", 24, 16, 0.7, 0.5), _Thing("医疗", 18, 13, 0.95, 0.2, 3), _Thing("医疗", 16, 11, 0.05, 0.5, 2),
+        _Thing("garden", 24, 16, 0.7, 0.5), _Thing("医疗", 18, 13, 0.95, 0.2, 3),
+        _Thing("医疗", 16, 11, 0.05, 0.5, 2),
         _Thing("医疗", 7, 6, 0.5, 0.0, 1),
     ),
     "market": (
-        _Thing("市场", 54, 38, 0.5, 0.5, 2, "market"), _Thing("商铺", 46, 9, 0.5, 0.05, 1), _Thing("商铺", 9, 40, 0.05, 0.5, 2),
-        _Thing("商铺", 46, 10, 0.5, 0.98, 2), _Thing("商铺", 22, 13, 0.95, 0.95, 3), _Thing("仓储", 20, 13, 0.95, 0.05, 1),
+        _Thing("市场", 54, 38, 0.5, 0.5, 2, "market"), _Thing("商铺", 46, 9, 0.5, 0.05, 1),
+        _Thing("商铺", 9, 40, 0.05, 0.5, 2),
+        _Thing("商铺", 46, 10, 0.5, 0.98, 2), _Thing("商铺", 22, 13, 0.95, 0.95, 3),
+        _Thing("仓储", 20, 13, 0.95, 0.05, 1),
         _Thing("商铺", 9, 30, 0.98, 0.5, 1),
     ),
     "centre": (
@@ -83,12 +86,13 @@ def build_public(fabric: Fabric, plot: Plot, streets: shapely.Geometry) -> None:
             )
         else:
             fabric.greens.append((thing.what, "", shape))
-    inner = shapely.point_on_surface(shapely.difference(room, taken))
-    inner = affinity.rotate(inner, angle, origin=origin)
-    way = shapely.shortest_line(inner, shapely.intersection(streets, shapely.buffer(plot.gross, 0.1)))
-    fabric.ways.append(Street(name="", kind="service", line=shapely.set_precision(way, GRID_M)))
+    inner = shapely.point_on_surface(max(shapely.get_parts(shapely.difference(room, taken)), key=shapely.area))
+    built = shapely.union_all([one.shape for one in fabric.buildings if shapely.within(one.shape, plot.net)])
+    way = _way_in(affinity.rotate(inner, angle, origin=origin), plot, streets, built)
+    fabric.ways.append(Street(name="", kind="service", line=way))
     if plot.use in _WALLED:
-        fence = shapely.difference(shapely.buffer(plot.net, -0.6, join_style="mitre").exterior, shapely.buffer(way, 4.0))
+        fence = shapely.buffer(plot.net, -0.6, join_style="mitre").exterior
+        fence = shapely.difference(fence, shapely.buffer(way, 4.0))
         fabric.walls += list(shapely.get_parts(shapely.line_merge(fence)))
 
 
@@ -100,9 +104,9 @@ def build_park(fabric: Fabric, plot: Plot, rng: Generator) -> None:
     middle = shapely.get_coordinates(plot.net.centroid)[0]
     turns = np.radians(np.arange(0.0, 360.0, 45.0))
     radius = depth * 0.17 * rng.uniform(0.75, 1.25, len(turns))
-    shore = middle + along * length * 0.14 + np.outer(radius * np.cos(turns) * 1.5, along) + np.outer(
-        radius * np.sin(turns), across)
-    pond = shapely.make_valid(shapely.Polygon(smooth([tuple(point) for point in np.vstack((shore, shore[:1]))], steps=6)))
+    east, north = 1.5 * radius * np.cos(turns), radius * np.sin(turns)
+    shore = middle + along * length * 0.14 + np.outer(east, along) + np.outer(north, across)
+    pond = shapely.Polygon(smooth([tuple(point) for point in np.vstack((shore, shore[:1]))], steps=6))
     fabric.ponds.append(shapely.set_precision(pond, GRID_M))
     for shift, way in ((-0.2, across), (0.42, across), (0.0, along)):
         start = middle + (along * length * shift if way is across else across * depth * -0.28)
@@ -112,6 +116,18 @@ def build_park(fabric: Fabric, plot: Plot, rng: Generator) -> None:
         fabric.ways.append(Street(name="", kind="footway", line=max(shapely.get_parts(path), key=shapely.length)))
     roof = shapely.buffer(shapely.Point(middle - along * length * 0.33 + across * depth * 0.1), 4.0, quad_segs=2)
     fabric.buildings.append(Building(shape=shapely.set_precision(roof, GRID_M), use="文体", levels=1, block=plot.block))
+
+
+def _way_in(
+    inner: shapely.Point, plot: Plot, streets: shapely.Geometry, built: shapely.Geometry
+) -> shapely.LineString:
+    """The shortest straight way from a point of the plot to a street around it that passes no building too near."""
+    edge = shapely.intersection(streets, shapely.buffer(plot.gross, 0.1))
+    starts = shapely.get_parts(shapely.extract_unique_points(shapely.segmentize(edge, 4.0)))
+    ways = shapely.linestrings(np.stack((np.repeat(shapely.get_coordinates(inner), len(starts), axis=0),
+                                         shapely.get_coordinates(starts)), axis=1))
+    cost = shapely.length(ways) + 1000.0 * shapely.dwithin(ways, built, 1.5)
+    return ways[int(cost.argmin())]
 
 
 def _fit(room: shapely.Polygon, thing: _Thing, taken: shapely.Geometry) -> shapely.Polygon | None:

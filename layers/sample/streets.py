@@ -35,9 +35,11 @@ _QUAY_M = 19.0
 #: name, class, points; an end named after a street is moved onto it, ends elsewhere stay as they are
 _STREETS: tuple[tuple[str, str, list[tuple[float, float]], str, str], ...] = (
     ("望溪街", "secondary",
-     [(404, 740), (396, 655), (378, 560), (334, 440), (316, 320), (290, 200), (262, 90), (250, 10), (238, -130)], "", ""),
+     [(404, 740), (396, 655), (378, 560), (334, 440), (316, 320), (290, 200), (262, 90), (250, 10), (238, -130)],
+     "", ""),
     ("石榴路", "tertiary",
-     [(-90, 318), (0, 298), (120, 288), (230, 302), (318, 330), (440, 366), (560, 372), (655, 346), (760, 330)], "", ""),
+     [(-90, 318), (0, 298), (120, 288), (230, 302), (318, 330), (440, 366), (560, 372), (655, 346), (760, 330)],
+     "", ""),
     ("麦场街", "residential", [(24, 468), (120, 480), (240, 502), (352, 496)], "柘林路", "望溪街"),
     ("藕池街", "residential", [(470, 370), (486, 460), (512, 560), (518, 642)], "石榴路", "青榆大道"),
     ("菱角街", "tertiary", [(285, 182), (380, 170), (500, 188), (648, 222)], "望溪街", "蒲塘路"),
@@ -46,7 +48,8 @@ _STREETS: tuple[tuple[str, str, list[tuple[float, float]], str, str], ...] = (
 #: block -> a point in it
 _BLOCKS = {
     "old_north": (130, 240), "old_south": (140, 120), "north_west": (190, 580), "west": (160, 400),
-    "north": (440, 520), "north_east": (590, 500), "east": (480, 280), "south_east": (460, 110), "bank_west": (140, 48), "bank_east": (400, 35),
+    "north": (440, 520), "north_east": (590, 500), "east": (480, 280), "south_east": (460, 110),
+    "bank_west": (140, 48), "bank_east": (400, 35),
 }
 
 
@@ -114,7 +117,7 @@ def pave(streets: Sequence[Street]) -> list[Street]:
     """
     The streets cut where they meet, so that neighbours share a point and a walker can turn.
 
-    Short ends of streets that lead nowhere (less than 25 m) are left out.
+    Ends of streets that lead nowhere within 25 m are left out, as are splinters of half a metre.
 
     Examples
     --------
@@ -129,10 +132,11 @@ def pave(streets: Sequence[Street]) -> list[Street]:
     middles = shapely.line_interpolate_point(pieces, 0.5, normalized=True)
     owner = tree.nearest(middles)
     ends = np.concatenate((shapely.get_point(pieces, 0), shapely.get_point(pieces, -1)))
-    _, number, count = np.unique(shapely.get_coordinates(ends).round(2), axis=0, return_inverse=True, return_counts=True)
+    places = shapely.get_coordinates(ends).round(2)
+    _, number, count = np.unique(places, axis=0, return_inverse=True, return_counts=True)
     loose = (count[number.ravel()] == 1).reshape(2, -1).any(axis=0)
-    wide = np.array([street.kind not in ("service", "footway") for street in streets])[owner]
-    kept = ~(loose & wide & (shapely.length(pieces) < 25.0))
+    least = np.array([0.5 if street.kind in ("service", "footway") else 25.0 for street in streets])[owner]
+    kept = ~loose | (shapely.length(pieces) > least)
     return [replace(streets[which], line=piece) for which, piece in zip(owner[kept], pieces[kept], strict=True)]
 
 
@@ -155,7 +159,7 @@ def _nearest(line: shapely.LineString, point: np.ndarray) -> np.ndarray:
 
 
 def _over(street: Street, river: shapely.Polygon) -> list[Street]:
-    """The street in pieces, the one over the river marked as a bridge; a street without a far bank ends at the river."""
+    """The street in pieces, that over the river marked as a bridge; without a far bank it ends at the river."""
     if not shapely.intersects(street.line, river):
         return [street]
     land = shapely.get_parts(shapely.difference(street.line, river))
