@@ -173,12 +173,18 @@ def no_rows(layer: Layer) -> Ready:
 def to_frame(
     layer: Layer, kept: Sequence[Kept], rows: Sequence[Sequence[Any]], geometry: np.ndarray | None, crs: pyproj.CRS
 ) -> gpd.GeoDataFrame | pd.DataFrame:
-    """Rows of a table, their values in the order of `kept`, as a frame with a plain index; geometry comes last."""
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(kept)
+    """
+    Rows of a table, their values in the order of `kept`, as a frame with a plain index.
+
+    Columns of the schema come first, also those that the store was made without, then the others, then geometry.
+    """
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(kept)
+    found = {item.name: (item, values) for item, values in zip(kept, columns, strict=False)}
+    missing = {item.name: (item, [None] * len(rows)) for item in schema_columns(layer)}
     data = pd.DataFrame(
         {
-            item.name: from_values(values, item.kind, f"column {item.name} of {layer.name}")
-            for item, values in zip(kept, columns, strict=False)
+            name: from_values(values, item.kind, f"column {name} of {layer.name}")
+            for name, (item, values) in (missing | found).items()
         },
         index=pd.RangeIndex(len(rows)),
     )

@@ -28,19 +28,25 @@ HOSTILE = [
 ]
 
 
-def written_and_read(url: str, layer: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame after it was kept, the store closed and opened again."""
-    with create_store(url, crs=CRS) as store:
-        store.write(layer, frame)
-    with open_store(url) as store:
-        return store.read(layer)
+@pytest.fixture(scope="module")
+def store(fresh_url: Callable[[], str]) -> Iterator[Store]:
+    """One city for all: each test puts its own frame in place."""
+    with create_store(fresh_url(), crs=CRS) as store:
+        yield store
+
+
+def written_and_read(store: Store, layer: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame after it was kept, as another who opens the store reads it."""
+    store.write(layer, frame)
+    with open_store(store.url) as other:
+        return other.read(layer)
 
 
 def points(count: int) -> gpd.GeoSeries:
     return gpd.GeoSeries(shapely.points(np.arange(count), 0.0), crs=CRS)
 
 
-def test_every_type_of_the_schema_comes_back(url: str) -> None:
+def test_every_type_of_the_schema_comes_back(store: Store) -> None:
     frame = gpd.GeoDataFrame(
         {
             "code": ["001", "002", None],
@@ -51,7 +57,7 @@ def test_every_type_of_the_schema_comes_back(url: str) -> None:
         },
         geometry=points(3),
     )
-    back = written_and_read(url, "incidents", frame)
+    back = written_and_read(store, "incidents", frame)
     # ordered by code, those without one first
     assert back["code"].tolist()[1:] == ["001", "002"] and pd.isna(back["code"][0])
     assert back["category"].tolist() == ["😀", "矛盾纠纷", ""]
@@ -65,7 +71,7 @@ def test_every_type_of_the_schema_comes_back(url: str) -> None:
     )
 
 
-def test_counts_booleans_and_dates_come_back(url: str) -> None:
+def test_counts_booleans_and_dates_come_back(store: Store) -> None:
     frame = gpd.GeoDataFrame(
         {
             "code": ["330483001001001001", "330483001001001002", "330483001001001003"],
@@ -77,7 +83,7 @@ def test_counts_booleans_and_dates_come_back(url: str) -> None:
         },
         geometry=shapely.box(0, 0, [1, 2, 3], 1), crs=CRS,
     )
-    back = written_and_read(url, "micro_grids", frame)
+    back = written_and_read(store, "micro_grids", frame)
     assert back["households"].dtype == "Int64" and back["within_band"].dtype == "boolean"
     assert back["households"].tolist() == [25, pd.NA, 9_007_199_254_740_991]
     assert back["floor_from"].tolist() == [-3, pd.NA, 33]
@@ -86,7 +92,7 @@ def test_counts_booleans_and_dates_come_back(url: str) -> None:
     assert back["valid_to"][0] == "2030-01-01"
 
 
-def test_columns_that_a_file_brought_are_kept_by_their_type(url: str) -> None:
+def test_columns_that_a_file_brought_are_kept_by_their_type(store: Store) -> None:
     frame = gpd.GeoDataFrame(
         {
             "code": ["1", "2"],
@@ -106,7 +112,7 @@ def test_columns_that_a_file_brought_are_kept_by_their_type(url: str) -> None:
         },
         geometry=points(2),
     )
-    back = written_and_read(url, "organizations", frame)
+    back = written_and_read(store, "organizations", frame)
     extra = [name for name in back.columns if name not in LAYERS["organizations"] and name != "geometry"]
     assert extra == [str(name) for name in frame.columns if name not in ("code", "geometry")]
     kinds = {name: str(back[name].dtype) for name in extra}
@@ -122,20 +128,20 @@ def test_columns_that_a_file_brought_are_kept_by_their_type(url: str) -> None:
     assert back["n" * 80].tolist() == [1, 2] and back["3"].tolist() == ["number", "name"]
 
 
-def test_hostile_text_is_only_text(url: str) -> None:
+def test_hostile_text_is_only_text(store: Store) -> None:
     frame = gpd.GeoDataFrame({"code": [f"{i:02d}" for i in range(len(HOSTILE))], "name": HOSTILE, "own": HOSTILE},
                              geometry=points(len(HOSTILE)))
-    back = written_and_read(url, "buildings", frame)
+    back = written_and_read(store, "buildings", frame)
     assert back["name"].tolist() == HOSTILE and back["own"].tolist() == HOSTILE
 
 
-def test_text_that_no_database_takes_is_marked(url: str) -> None:
+def test_text_that_no_database_takes_is_marked(store: Store) -> None:
     names = pd.Series(["a\x00b", "c\ud800d", "fine"], dtype=object)
     frame = pd.DataFrame({"name": names, "role": "r", "area": ["1", "2", "3"]})
-    assert sorted(written_and_read(url, "staff", frame)["name"]) == ["a\ufffdb", "c\ufffdd", "fine"]
+    assert sorted(written_and_read(store, "staff", frame)["name"]) == ["a\ufffdb", "c\ufffdd", "fine"]
 
 
-def test_geometry_comes_back_to_the_byte(url: str) -> None:
+def test_geometry_comes_back_to_the_byte(store: Store) -> None:
     wkt = [
         "POLYGON ((0 0, 0.1 0, 0.30000000000000004 1e-12, 0 0))",
         "POLYGON ((0 0, 10 0, 10 10, 0 10, 0 0), (1 1, 2 1, 2 2, 1 1))",
@@ -147,15 +153,9 @@ def test_geometry_comes_back_to_the_byte(url: str) -> None:
     ]
     geometry = [*shapely.from_wkt(wkt), None]
     frame = gpd.GeoDataFrame({"code": list("abcdefgh")}, geometry=geometry, crs=CRS)
-    back = written_and_read(url, "buildings", frame)
+    back = written_and_read(store, "buildings", frame)
     assert shapely.to_wkb(back.geometry.array).tolist() == shapely.to_wkb(np.array(geometry)).tolist()
     assert back.crs == frame.crs
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with create_store(url, crs=CRS) as store:
-        yield store
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -220,23 +220,21 @@ def test_an_empty_layer_has_its_columns(url: str) -> None:
     assert not isinstance(staff, gpd.GeoDataFrame)
 
 
-def test_an_empty_frame_empties_the_layer(url: str, town: dict[str, gpd.GeoDataFrame]) -> None:
-    with create_store(url, crs=CRS) as store:
-        store.write("roads", town["roads"])
-        store.write("roads", town["roads"].iloc[:0])
-        assert store.layers() == [] and store.count("roads") == 0
+def test_an_empty_frame_empties_the_layer(store: Store, town: dict[str, gpd.GeoDataFrame]) -> None:
+    store.write("roads", town["roads"])
+    store.write("roads", town["roads"].iloc[:0])
+    assert "roads" not in store.layers() and store.count("roads") == 0
 
 
-def test_the_frame_given_is_not_changed(url: str, town: dict[str, gpd.GeoDataFrame]) -> None:
+def test_the_frame_given_is_not_changed(store: Store, town: dict[str, gpd.GeoDataFrame]) -> None:
     before = town["micro_grids"].copy(deep=True)
-    with create_store(url, crs=CRS) as store:
-        store.write("micro_grids", town["micro_grids"])
+    store.write("micro_grids", town["micro_grids"])
     assert_geodataframe_equal(town["micro_grids"], before)
 
 
-def test_a_geometry_of_another_name_is_the_geometry(url: str) -> None:
+def test_a_geometry_of_another_name_is_the_geometry(store: Store) -> None:
     frame = gpd.GeoDataFrame({"code": ["a"], "shape": [shapely.Point(3, 4)]}, geometry="shape", crs=CRS)
-    assert written_and_read(url, "facilities", frame).geometry[0].wkt == "POINT (3 4)"
+    assert written_and_read(store, "facilities", frame).geometry[0].wkt == "POINT (3 4)"
 
 
 @pytest.mark.parametrize(
@@ -257,23 +255,22 @@ def test_a_geometry_of_another_name_is_the_geometry(url: str) -> None:
     ],
 )
 def test_what_is_no_frame_of_the_layer_is_refused(
-    url: str, layer: str, frame: pd.DataFrame, error: type[Exception], words: str
+    store: Store, layer: str, frame: pd.DataFrame, error: type[Exception], words: str
 ) -> None:
-    with create_store(url, crs=CRS) as store:
-        version = store.meta()["data_version"]
-        with pytest.raises(error, match=words):
-            store.write(layer, frame)
-        assert store.layers() == [] and store.meta()["data_version"] == version
+    before, version = store.layers(), store.meta()["data_version"]
+    with pytest.raises(error, match=words):
+        store.write(layer, frame)
+    assert store.layers() == before and store.meta()["data_version"] == version
 
 
-def test_a_name_given_twice_is_refused(url: str) -> None:
+def test_a_name_given_twice_is_refused(store: Store) -> None:
     twice = pd.DataFrame([["a", "b"]], columns=["name", "name"])
-    with create_store(url, crs=CRS) as store:
-        with pytest.raises(WrongCall, match="'name' twice"):
-            store.write("staff", twice)
-        with pytest.raises(WrongCall, match="staff is given twice"):
-            store.write_all([("staff", pd.DataFrame({"name": ["x"]}))] * 2)
-        assert store.count("staff") == 0
+    store.write("staff", pd.DataFrame())
+    with pytest.raises(WrongCall, match="'name' twice"):
+        store.write("staff", twice)
+    with pytest.raises(WrongCall, match="staff is given twice"):
+        store.write_all([("staff", pd.DataFrame({"name": ["x"]}))] * 2)
+    assert store.count("staff") == 0
 
 
 def test_a_value_that_somebody_else_put_in_is_named(tmp_path: Path) -> None:
