@@ -91,7 +91,9 @@ def to_points(
     Returns
     -------
     GeoDataFrame in EPSG:4326 without the coordinate columns, or None where the table has none. Rows without usable
-    coordinates have an empty geometry.
+    coordinates have an empty geometry. Longitude and latitude are taken for swapped where the latitude is beyond 90,
+    or beyond 73 with a "longitude" of 3 to 54: then the two are a place in China the other way round (and never
+    Svalbard).
 
     Raises
     ------

@@ -106,7 +106,7 @@ def decode(data: bytes, *, encoding: str | None = None, fallback: str | None = N
     """
     if encoding is not None:
         try:
-            text = data.decode(encoding)
+            text = data.decode(codecs.lookup(encoding).name)
         except LookupError:
             raise BadSettings(f"{encoding!r} is not an encoding; take one such as utf-8, gb18030 or big5") from None
         except UnicodeDecodeError as error:

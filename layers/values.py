@@ -23,6 +23,7 @@ _NUMBER = re.compile(
     r"(?:(万)?(?:户|人|口|层|栋|幢|座|个|单元|间|名|位|家|张|床|床位|米|m|m2|m²|㎡|平方米|平米|"
     r"households?|people|persons?|floors?|levels?|stor(?:ey|ie)s?|units?|beds?))?(万)?"
 )
+_SPACED = re.compile(r"\d\s+(?!\d{3}(?:\D|$))\d")
 _FLOAT_DIGITS = 1e15  # a double holds 15 decimal digits for certain
 
 _TIME = r"(?:[T\s]*(上午|下午|AM|PM)?\s*(\d{1,2})[:时](\d{1,2})(?:[:分](\d{1,2})(?:\.\d+)?)?[秒分]?\s*(AM|PM)?)?"
@@ -236,7 +237,8 @@ def _numeric(column: pd.Series) -> bool:
 
 def _number(text: str) -> float:
     """A number written by a person; NaN where it is none."""
-    found = _NUMBER.fullmatch(text.replace(" ", "").replace("，", ","))
+    # a space between digits may only part thousands
+    found = None if _SPACED.search(text) else _NUMBER.fullmatch(text.replace(" ", ""))
     if found is None:
         return float("nan")
     digits, exponent, ten_thousand, ten_thousand_after = found.groups()

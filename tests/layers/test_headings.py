@@ -1,0 +1,79 @@
+"""Headings met in the wild find their column."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis.strategies import sampled_from
+
+from layers.errors import BadSettings
+from layers.findings import Findings
+from layers.headings import check_mapping, known_headings, match_headings, normal, rename
+from layers.schema import LAYERS, layer
+
+
+def match(headings: list[str], name: str, mapping: dict[str, str] | None = None) -> tuple[dict, Findings]:
+    findings = Findings()
+    return match_headings(headings, layer(name), mapping=mapping, findings=findings), findings
+
+
+@pytest.mark.parametrize(
+    ("heading", "name", "ours"),
+    [("households", "buildings", "households"), ("Households", "buildings", "households"), ("户数", "buildings", "households"),
+     (" 户　数 ", "buildings", "households"), ("总户数（户）", "buildings", "households"), ("building_levels", "buildings", "levels"),
+     ("BUILDING:LEVELS", "buildings", "levels"), ("楼层数", "buildings", "levels"), ("hh_basis", "buildings", "households_basis"),
+     ("highway", "roads", "class"), ("fclass", "roads", "class"), ("类型", "incidents", "category"), ("面积", "facilities", "area_m2"),
+     ("姓名*", "staff", "name"), ("６０岁以上", "buildings", "aged_60"), ("0-3岁", "buildings", "aged_0_3")],
+)  # fmt: skip
+def test_heading_is_found(heading: str, name: str, ours: str) -> None:
+    found, findings = match([heading, "备注"], name)
+    assert found == {heading: ours} and len(findings) == 0
+
+
+@given(sampled_from([(each, column) for each in LAYERS.values() for column in each]))
+def test_every_title_and_alias_of_the_schema_means_a_column(pair) -> None:
+    each, column = pair
+    words = known_headings(each)
+    assert words[normal(column.name)][0] == column.name
+    for word in (column.zh, column.en, *column.aliases):
+        assert column.name in words[normal(word)]
+
+
+def test_exact_name_wins_over_alias_and_the_other_is_kept() -> None:
+    found, findings = match(["总户数", "households"], "buildings")
+    assert found == {"households": "households"} and len(findings) == 0
+    frame = pd.DataFrame({"总户数": [1], "households": [2]})
+    assert rename(frame, found).columns.tolist() == ["总户数", "households"]
+
+
+def test_two_aliases_are_a_finding_and_the_surer_is_taken() -> None:
+    found, findings = match(["住户数", "户数"], "buildings")
+    assert found == {"户数": "households"}
+    assert [(item.rule, item.field) for item in findings] == [("ambiguous_heading", "households")]
+    assert "'住户数'" in findings.items[0].what
+
+
+def test_mapping_wins_and_is_found_in_normal_form() -> None:
+    found, _ = match(["户数", "实际 户数"], "buildings", {"households": "实际户数"})
+    assert found == {"实际 户数": "households"}
+
+
+def test_mapping_to_a_heading_that_is_not_there_names_those_that_are() -> None:
+    with pytest.raises(BadSettings, match="'住户'.*its columns are 户数, 名称"):
+        match(["户数", "名称"], "buildings", {"households": "住户"})
+    with pytest.raises(BadSettings, match="both households and residents"):
+        match(["户数"], "buildings", {"households": "户数", "residents": "户数"})
+
+
+def test_mapping_to_an_unknown_column_names_the_known() -> None:
+    with pytest.raises(BadSettings, match="'househols'.*households"):
+        check_mapping(layer("buildings"), {"househols": "户数"}, where="x")
+    with pytest.raises(BadSettings, match="in quotes"):
+        check_mapping(layer("buildings"), {"households": 3}, where="x")  # type: ignore[dict-item]
+    check_mapping(layer("facilities"), {"lon": "经", "lat": "纬", "wkt": "形"}, where="x")
+
+
+def test_whoever_stands_in_the_way_is_kept_as_given() -> None:
+    frame = pd.DataFrame([[1, 2, 3]], columns=["name", "given_name", "名"])
+    assert rename(frame, {"名": "name"}).columns.tolist() == ["given_name", "given_name_2", "name"]
