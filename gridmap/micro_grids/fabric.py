@@ -86,7 +86,7 @@ def make_fabric(
     outline = shapely.set_precision(given, GRID_M)
     shapely.prepare(outline)
     near = [lines[shapely.intersects(lines, outline)] if len(lines) else lines]
-    near += [shapely.boundary(areas) for areas in levels]
+    near += [shapely.boundary(shapely.set_precision(areas, GRID_M)) for areas in levels]
     skeleton = [shapely.boundary(outline), *np.concatenate(near)]
     skeleton += _far_from_buildings(outline, atoms)
     bounds = _node(skeleton)
@@ -142,18 +142,32 @@ def _onto_outline(faces: np.ndarray, edges: Edges, outline: shapely.Geometry) ->
     # A corner of the outline stays a corner.
     gap, corner = cKDTree(ends).query(onto, distance_upper_bound=1.5 * GRID_M)
     onto[np.isfinite(gap)] = ends[corner[np.isfinite(gap)]]
+    moved = _moved(faces, outer, onto)
+    if _exact(moved):
+        return moved
+    # Two vertices within a few millimetres can change places along the outline: they stay where they are.
+    crowded = np.unique(cKDTree(outer / 1000.0).query_pairs(5 * GRID_M, output_type="ndarray"))
+    onto[crowded] = outer[crowded] / 1000.0
+    moved = _moved(faces, outer, onto)
+    return moved if _exact(moved) else faces
 
+
+def _exact(faces: np.ndarray) -> bool:
+    return bool(shapely.is_valid(faces).all()) and bool(shapely.coverage_is_valid(faces))
+
+
+def _moved(faces: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Faces with every vertex that stands at one of `old` (whole millimetres, in order) put to its `new` place."""
     points = shapely.get_coordinates(faces)
     lookup = np.round(points * 1000.0).astype(np.int64)
-    base, span = outer.min(axis=0), int(np.ptp(outer[:, 1])) + 1
-    inside = ((lookup >= base) & (lookup <= outer.max(axis=0))).all(axis=1)
-    keys = (outer[:, 0] - base[0]) * span + (outer[:, 1] - base[1])
+    base, span = old.min(axis=0), int(np.ptp(old[:, 1])) + 1
+    inside = ((lookup >= base) & (lookup <= old.max(axis=0))).all(axis=1)
+    keys = (old[:, 0] - base[0]) * span + (old[:, 1] - base[1])
     wanted = np.where(inside, (lookup[:, 0] - base[0]) * span + (lookup[:, 1] - base[1]), -1)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     hit = keys[at] == wanted
-    points[hit] = onto[at[hit]]
-    moved = shapely.set_coordinates(faces.copy(), points)
-    return moved if bool(shapely.is_valid(moved).all()) else faces
+    points[hit] = new[at[hit]]
+    return shapely.set_coordinates(faces.copy(), points)
 
 
 def _far_from_buildings(outline: shapely.Geometry, atoms: np.ndarray) -> list[shapely.Geometry]:

@@ -46,8 +46,17 @@ def _on_ground(frame: pd.DataFrame) -> pd.Series:
     """True for what lies on the ground: neither in a tunnel nor below it."""
     ground = _no(frame, "tunnel")
     if "layer" in frame:
-        ground &= ~(pd.to_numeric(frame["layer"], errors="coerce") < 0)
+        ground &= pd.to_numeric(frame["layer"], errors="coerce").astype("Float64").fillna(0).astype(float) >= 0
     return ground
+
+
+def _kind(frame: pd.DataFrame) -> pd.Series:
+    """What each barrier is: `kind`, or the OpenStreetMap tag that says it."""
+    kind = pd.Series(None, index=frame.index, dtype="object")
+    for column in ("kind", "barrier", "railway", "waterway"):
+        if column in frame:
+            kind = kind.where(kind.notna(), frame[column].astype("object"))
+    return kind
 
 
 def _as_lines(geometry: np.ndarray) -> np.ndarray:
@@ -92,11 +101,11 @@ def block_lines(
             strength = pd.Series(ROADS["residential"], index=roads.index)
         take(roads, strength.where(_on_ground(roads), 0.0))
     if barriers is not None and len(barriers):
-        kind = barriers["kind"] if "kind" in barriers else pd.Series(None, index=barriers.index, dtype="object")
+        kind = _kind(barriers)
         strength = kind.map(BARRIERS).fillna(_OTHER_BARRIER)
         take(barriers, strength.where(_on_ground(barriers) & ~kind.isin(_UNDERGROUND), 0.0))
     if water is not None and len(water):
-        kind = water["kind"] if "kind" in water else pd.Series(None, index=water.index, dtype="object")
+        kind = _kind(water)
         wide = water.geometry.area > 2000.0
         strength = kind.map(BARRIERS).fillna(0.6).where(~wide, HARD)
         take(water, strength.where(_on_ground(water), 0.0))
