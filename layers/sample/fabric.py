@@ -32,7 +32,7 @@ class Building:
 
 @dataclass
 class Fabric:
-    """All that the plots have been filled with so far; `gates` by estate."""
+    """All that the plots have been filled with so far; `gates` and `lands` by estate, gates of public plots by use."""
 
     buildings: list[Building] = field(default_factory=list)
     ways: list[Street] = field(default_factory=list)

@@ -38,7 +38,8 @@ def fill(rng: Generator) -> Ground:
 
     Examples
     --------
-    >>> from layers.sample.filling import fill  # about a second: see the tests for what comes out
+    >>> len(fill(np.random.default_rng(3)).fabric.buildings)  # doctest: +SKIP
+    717
     """
     bones = draw_bones()
     plots, streets = lay_out(bones, rng)
@@ -57,7 +58,9 @@ def fill(rng: Generator) -> Ground:
         else:
             _build_homes(fabric, plot, bones, streets, lines, rng)
     for block in ("bank_west", "bank_east"):
-        fabric.greens.append(("riverside", "榆溪滨河绿带", clear(bones.blocks[block], streets)))
+        green = clear(bones.blocks[block], streets)
+        fabric.greens.append(("riverside", "榆溪滨河绿带", green))
+        fabric.ways += _promenade(green, bones, lines)
     return Ground(bones=bones, plots=plots, fabric=fabric, roads=pave([*streets, *fabric.ways]))
 
 
@@ -74,6 +77,15 @@ def _build_homes(
     keep_free = shapely.buffer(ways, 2.0)
     for front in fronts:
         line_street(fabric, plot, front, keep_free, rng)
+
+
+def _promenade(green: shapely.Polygon, bones: Bones, streets: shapely.Geometry) -> list[Street]:
+    """A footpath along the river's bank, with a way up to the street every hundred metres."""
+    walk = shapely.intersection(shapely.boundary(shapely.buffer(bones.river, 3.5)), green)
+    walk = max(shapely.get_parts(shapely.line_merge(walk)), key=shapely.length)
+    shares = np.linspace(0.03, 0.97, max(2, round(walk.length / 100.0)))
+    stops = shapely.line_interpolate_point(walk, shares, normalized=True)
+    return [Street(name="", kind="footway", line=line) for line in (walk, *shapely.shortest_line(stops, streets))]
 
 
 def _by_name(streets: list[Street]) -> dict[str, shapely.Geometry]:

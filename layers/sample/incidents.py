@@ -137,12 +137,12 @@ def _places(
         on = shapely.get_coordinates(shapely.line_interpolate_point(lines[pick], rng.random(count), normalized=True))
         reach = np.array([WIDTH_M[road.kind] for road in roads])[pick] / 3
         return shapely.points(on + rng.uniform(-1.0, 1.0, (count, 2)) * reach[:, None])
-    spots = {
-        "market": services[services["kind"] == "market"], "bars": services[services["functions"] == "酒吧"],
-        "school": services[services["kind"] == "primary_school"],
+    spots, spread = {
+        "market": (services.geometry[services["kind"] == "market"], 32.0),
+        "bars": (services.geometry[services["functions"] == "酒吧"], 7.0),
+        "school": (gpd.GeoSeries([ground.fabric.gates["school"]]), 14.0),
     }[where]
-    spread = {"market": 32.0, "bars": 7.0, "school": 26.0}[where]
-    centres = shapely.get_coordinates(spots.geometry.to_numpy())[rng.integers(0, len(spots), count)]
+    centres = shapely.get_coordinates(spots.to_numpy())[rng.integers(0, len(spots), count)]
     return shapely.points(centres + rng.normal(0.0, spread, (count, 2)))
 
 

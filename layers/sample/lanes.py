@@ -67,8 +67,8 @@ def build_scattered(
         levels = int(rng.choice((3, 4, 4, 5, 5)))
         fabric.buildings.append(
             Building(
-                shape=shapely.set_precision(shape, GRID_M), use="住宅", levels=levels,
-                units=max(1, round(length / 16.0)), dwellings=max(2, round(shape.area * levels / 130.0)), block=plot.block,
+                shape=shapely.set_precision(shape, GRID_M), use="住宅", levels=levels, block=plot.block,
+                units=max(1, round(length / 16.0)), dwellings=max(2, round(shape.area * levels / 130.0)),
             )
         )
     return shapely.union_all([path.line for path in paths])

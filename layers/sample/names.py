@@ -72,7 +72,7 @@ def phones(rng: Generator) -> Iterator[str]:
     --------
     >>> from numpy.random import default_rng
     >>> next(phones(default_rng(0)))
-    '0000-85062649'
+    '0000-86556179'
     """
     while True:
         yield f"0000-{rng.integers(10_000_000, 99_999_999)}"

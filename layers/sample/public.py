@@ -42,6 +42,8 @@ _THINGS: dict[str, tuple[_Thing, ...]] = {
     "kindergarten": (
         _Thing("幼儿园", 36, 14, 0.5, 0.85, 3, "kindergarten"), _Thing("garden", 26, 20, 0.4, 0.4),
         _Thing("幼儿园", 12, 22, 0.9, 0.4, 2), _Thing("幼儿园", 5, 4, 0.5, 0.0, 1),
+        _Thing("garden", 44, 12, 0.5, 0.08), _Thing("pitch", 26, 16, 0.15, 0.65),
+        _Thing("garden", 12, 26, 0.05, 0.5),
     ),
     "hospital": (
         _Thing("医疗", 50, 17, 0.45, 0.8, 8, "health_center"), _Thing("医疗", 34, 16, 0.4, 0.25, 4),
@@ -90,6 +92,7 @@ def build_public(fabric: Fabric, plot: Plot, streets: shapely.Geometry) -> None:
     built = shapely.union_all([one.shape for one in fabric.buildings if shapely.within(one.shape, plot.net)])
     way = _way_in(affinity.rotate(inner, angle, origin=origin), plot, streets, built)
     fabric.ways.append(Street(name="", kind="service", line=way))
+    fabric.gates[plot.use] = shapely.get_point(shapely.shortest_line(plot.net.exterior, way), 0)
     if plot.use in _WALLED:
         fence = shapely.buffer(plot.net, -0.6, join_style="mitre").exterior
         fence = shapely.difference(fence, shapely.buffer(way, 4.0))

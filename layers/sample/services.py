@@ -73,6 +73,8 @@ _SINGLES: tuple[tuple[str, str, tuple[float, float], str, str], ...] = (
     ("toilet", "公园公厕", (330, 70), "06:00-22:00", ""),
     ("toilet", "麦场街公厕", (150, 490), "00:00-24:00", ""),
 )
+_ON_GREEN = ("fitness_ground", "ball_court_s", "play_ground", "public_green")
+_ON_STREETS = ("bus_stop", "parking")
 _PUBLIC_NAMES = {
     "primary_school": ("老埠小学", "", "教育"), "kindergarten": ("藕池幼儿园", "07:30-17:00", "学前教育"),
     "health_center": ("榆溪街道社区医院", "00:00-24:00", "门诊,急诊,住院"),
@@ -105,7 +107,7 @@ def facilities(ground: Ground, table: gpd.GeoDataFrame, rng: Generator) -> gpd.G
     table
         Buildings, as `layers.sample.people.buildings` gives them.
     """
-    frames = [_public(table), _singles(table), _repeated(ground, table, rng), _shops(ground, table, rng)]
+    frames = [_public(table), _singles(ground, table), _repeated(ground, table, rng), _shops(ground, table, rng)]
     found = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), geometry="geometry", crs=table.crs)
     found.insert(0, "code", [f"SS{number:04d}" for number in range(1, len(found) + 1)])
     rows = table.sindex.nearest(found.geometry, return_all=False)[1]
@@ -127,25 +129,32 @@ def _public(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     )
 
 
-def _singles(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Facilities of which there are one or a few, each in the building nearest to its place; open-air ones stay."""
+def _singles(ground: Ground, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Facilities of which there are few: in the nearest building, on the nearest green, at the nearest street."""
     kinds, names, places, hours, functions = zip(*_SINGLES, strict=True)
     points = shapely.points(np.array(places, dtype=float))
-    outside = np.isin(kinds, ("bus_stop", "fitness_ground", "ball_court_s", "play_ground", "public_green", "parking"))
     homes = table[~table["use"].isin(["学校", "幼儿园"])]
     host = homes.geometry.to_numpy()[homes.sindex.nearest(points, return_all=False)[1]]
-    inside = shapely.point_on_surface(host)
+    greens = np.array([shape for kind, _, shape in ground.fabric.greens if kind != "pitch"])
+    green = greens[shapely.STRtree(greens).nearest(points)]
+    main = shapely.union_all([road.line for road in ground.roads if road.kind in ("primary", "secondary", "tertiary")])
+    where = np.select(
+        [np.isin(kinds, _ON_GREEN), np.isin(kinds, _ON_STREETS)],
+        [np.where(shapely.intersects(green, points), points, shapely.point_on_surface(green)),
+         shapely.get_point(shapely.shortest_line(main, points), 0)],
+        shapely.point_on_surface(host),
+    )
     capacity = [120 if kind == "canteen" else 45 if kind == "nursery" else None for kind in kinds]
     return gpd.GeoDataFrame(
         {"name": names, "kind": kinds, "hours": hours, "functions": functions,
          "capacity": pd.array(capacity, dtype="Int64")},
-        geometry=np.where(outside, points, inside), crs=table.crs,
+        geometry=where, crs=table.crs,
     )
 
 
 def _repeated(ground: Ground, table: gpd.GeoDataFrame, rng: Generator) -> gpd.GeoDataFrame:
     """Waste points at half the gates and along the lanes, parcel points, charging where an estate is managed."""
-    gates = ground.fabric.gates
+    gates = {name: ground.fabric.gates[name] for name in ground.fabric.lands}
     managed = [plot.estate for plot in ground.plots if plot.use == "managed"]
     some = sorted(gates)
     waste = [name for number, name in enumerate(some) if number % 2 == 0]
