@@ -118,4 +118,13 @@ def _alike(before: shapely.Geometry | None, after: shapely.Geometry | None, tole
     a, b = (shapely.normalize(shapely.get_parts(shape)) for shape in (before, after))
     if len(a) == len(b) and shapely.equals_exact(a, b, tolerance).all():
         return True
+    if not shapely.is_valid(before):
+        return _same_linework(before, after)
     return tolerance > 0 and bool(shapely.hausdorff_distance(before, after) <= tolerance)
+
+
+def _same_linework(before: shapely.Geometry, after: shapely.Geometry) -> bool:
+    """Whether two invalid polygons are of the same vertices, length and area, though a ring may run the other way."""
+    a, b = (np.unique(shapely.get_coordinates(shape), axis=0) for shape in (before, after))
+    measures = [(shape.length, shape.area) for shape in (before, after)]
+    return a.shape == b.shape and bool((a == b).all()) and np.allclose(measures[0], measures[1], rtol=1e-9)
