@@ -148,18 +148,18 @@ def _cpg(path: Path) -> str | None:
     return None
 
 
-def _readable(texts: list[bytes], encoding: str) -> bool:
-    """Whether every text can be read, but for a character cut at its end."""
+def _readable(texts: list[tuple[bytes, bool]], encoding: str) -> bool:
+    """Whether every text can be read; one that fills its field may end inside a character."""
     try:
-        for text in texts:
-            codecs.getincrementaldecoder(encoding)().decode(text, final=False)
+        for text, full in texts:
+            codecs.getincrementaldecoder(encoding)().decode(text, final=not full)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _texts(path: Path) -> tuple[list[bytes], int]:
-    """Headings and distinct texts beyond ASCII of the `.dbf`, and its language driver."""
+def _texts(path: Path) -> tuple[list[tuple[bytes, bool]], int]:
+    """Headings and distinct texts beyond ASCII of the `.dbf`, whether each fills its field, and its language driver."""
     file = next((path.with_suffix(ending) for ending in (".dbf", ".DBF") if path.with_suffix(ending).is_file()), None)
     if file is None:
         return [], 0
@@ -168,7 +168,8 @@ def _texts(path: Path) -> tuple[list[bytes], int]:
         return [], 0
     count, start, width = struct.unpack("<IHH", data[4:12])
     fields = [data[at : at + 32] for at in range(32, start - 1, 32) if data[at : at + 1] not in (b"\r", b"")]
-    texts = {field[:11].split(b"\0")[0] for field in fields}
+    headings = (field[:11].split(b"\0")[0] for field in fields)
+    texts = {(heading, len(heading) >= 10) for heading in headings}
     count = min(count, (len(data) - start) // width if width else 0)
     if count > 0:
         records = np.frombuffer(data, dtype=np.uint8, count=count * width, offset=start).reshape(count, width)
@@ -180,6 +181,8 @@ def _texts(path: Path) -> tuple[list[bytes], int]:
                 high = (column >= 0x80).any(axis=1)
                 if high.any():
                     distinct = np.unique(np.ascontiguousarray(column[high]).view(f"S{length}").ravel())
-                    texts.update(bytes(text).rstrip(b" \0") for text in distinct)
+                    found = (bytes(text).rstrip(b" \0") for text in distinct)
+                    # GDAL keeps a few bytes free when it cuts at 254
+                    texts.update((text, len(text) > length - 4) for text in found)
             at += length
-    return [text for text in texts if not text.isascii()], data[29]
+    return [(text, full) for text, full in texts if not text.isascii()], data[29]

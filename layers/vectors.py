@@ -156,9 +156,9 @@ def _gdal_errors(path: Path, where: str | None = None) -> Iterator[None]:
     """What GDAL and pyarrow raise, as one sentence."""
     try:
         yield
-    except (RuntimeError, ValueError, OSError, MemoryError, pyogrio.errors.DataSourceError) as error:
+    except (RuntimeError, ValueError, OSError, MemoryError) as error:
         said = str(error).split("; It might help")[0].replace(str(path.parent) + "/", "").strip()
-        if where is not None and ("WHERE" in said or "SQL" in said.upper() or "filter" in said):
+        if where is not None and not isinstance(error, pyogrio.errors.DataSourceError):  # the file did open
             raise BadSettings(f"where = {where!r} fails on {path.name}: {said}; check the column names") from None
         if ".shx" in said:
             raise BadFile(f"cannot read {path.name}: its part .shx is missing; copy all parts along") from None
@@ -291,10 +291,12 @@ def _tidy(frame: pd.DataFrame, layer: Layer, file: str, findings: Findings) -> p
         frame = frame.rename_geometry("geometry")
     high = shapely.has_z(frame.geometry.array)
     if high.any():
-        findings.add(
-            layer.name, "heights_dropped", f"{int(high.sum())} geometries have heights", "heights dropped",
-            level="note", file=file,
-        )  # fmt: skip
+        # KML writes a height of 0 everywhere, which says nothing
+        if np.nan_to_num(shapely.get_coordinates(frame.geometry.array[high], include_z=True)[:, 2]).any():
+            findings.add(
+                layer.name, "heights_dropped", f"{int(high.sum())} geometries have heights", "heights dropped",
+                level="note", file=file,
+            )  # fmt: skip
         frame = frame.set_geometry(shapely.force_2d(frame.geometry.array), crs=frame.crs)
     return frame
 

@@ -158,7 +158,7 @@ def test_numbers_give_numbers_and_a_number_stretches_over_an_array() -> None:
 
 
 def test_wrong_calls_name_the_thing_and_the_names_that_exist() -> None:
-    with pytest.raises(UnknownDatum, match="wgs-84.*gcj02"):
+    with pytest.raises(UnknownDatum, match=r"wgs-84.*gcj02"):
         shift(1, 1, source="wgs-84", target="gcj02")
     with pytest.raises(WrongCall, match="one lat for each lon"):
         shift([1, 2], [1, 2, 3], source="wgs84", target="gcj02")

@@ -20,10 +20,12 @@ def match(headings: list[str], name: str, mapping: dict[str, str] | None = None)
 
 @pytest.mark.parametrize(
     ("heading", "name", "ours"),
-    [("households", "buildings", "households"), ("Households", "buildings", "households"), ("户数", "buildings", "households"),
-     (" 户　数 ", "buildings", "households"), ("总户数（户）", "buildings", "households"), ("building_levels", "buildings", "levels"),
-     ("BUILDING:LEVELS", "buildings", "levels"), ("楼层数", "buildings", "levels"), ("hh_basis", "buildings", "households_basis"),
-     ("highway", "roads", "class"), ("fclass", "roads", "class"), ("类型", "incidents", "category"), ("面积", "facilities", "area_m2"),
+    [("households", "buildings", "households"), ("Households", "buildings", "households"),
+     ("户数", "buildings", "households"), (" 户　数 ", "buildings", "households"),
+     ("总户数（户）", "buildings", "households"), ("building_levels", "buildings", "levels"),
+     ("BUILDING:LEVELS", "buildings", "levels"), ("楼层数", "buildings", "levels"),
+     ("hh_basis", "buildings", "households_basis"), ("highway", "roads", "class"), ("fclass", "roads", "class"),
+     ("类型", "incidents", "category"), ("面积", "facilities", "area_m2"),
      ("姓名*", "staff", "name"), ("６０岁以上", "buildings", "aged_60"), ("0-3岁", "buildings", "aged_0_3")],
 )  # fmt: skip
 def test_heading_is_found(heading: str, name: str, ours: str) -> None:
@@ -60,14 +62,14 @@ def test_mapping_wins_and_is_found_in_normal_form() -> None:
 
 
 def test_mapping_to_a_heading_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(BadSettings, match="'住户'.*its columns are 户数, 名称"):
+    with pytest.raises(BadSettings, match=r"'住户'.*its columns are 户数, 名称"):
         match(["户数", "名称"], "buildings", {"households": "住户"})
     with pytest.raises(BadSettings, match="both households and residents"):
         match(["户数"], "buildings", {"households": "户数", "residents": "户数"})
 
 
 def test_mapping_to_an_unknown_column_names_the_known() -> None:
-    with pytest.raises(BadSettings, match="'househols'.*households"):
+    with pytest.raises(BadSettings, match=r"'househols'.*households"):
         check_mapping(layer("buildings"), {"househols": "户数"}, where="x")
     with pytest.raises(BadSettings, match="in quotes"):
         check_mapping(layer("buildings"), {"households": 3}, where="x")  # type: ignore[dict-item]

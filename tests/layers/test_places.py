@@ -23,7 +23,8 @@ def points(lon: list, lat: list, datum: str | None = "wgs84", **more):
 
 @pytest.mark.parametrize(
     ("columns", "found"),
-    [(["lon", "lat"], ("lon", "lat")), (["LNG", "Lat"], ("LNG", "Lat")), (["经度(°)", "纬度(°)"], ("经度(°)", "纬度(°)")),
+    [(["lon", "lat"], ("lon", "lat")), (["LNG", "Lat"], ("LNG", "Lat")),
+     (["经度(°)", "纬度(°)"], ("经度(°)", "纬度(°)")),
      (["Longitude", "Latitude", "x", "y"], ("Longitude", "Latitude")), (["X", "Y"], ("X", "Y")), (["WKT"], ("WKT",)),
      (["lon", "lat", "wkt"], ("lon", "lat")), (["lon"], None), (["name"], None)],
 )  # fmt: skip
@@ -34,7 +35,7 @@ def test_columns_that_say_where(columns: list, found: tuple | None) -> None:
 def test_mapping_names_the_columns() -> None:
     assert place_columns(["东", "北", "lon", "lat"], mapping={"lon": "东", "lat": "北"}) == ("东", "北")
     assert place_columns(["形", "lon", "lat"], mapping={"wkt": "形"}) == ("形",)
-    with pytest.raises(BadSettings, match="'西'.*lon, lat"):
+    with pytest.raises(BadSettings, match=r"'西'.*lon, lat"):
         place_columns(["lon", "lat"], mapping={"lon": "西"})
 
 
@@ -43,7 +44,8 @@ def test_every_row_is_kept_and_every_fault_is_named() -> None:
         ["118.78", "32.04", "", "x", "0", "500", "118,79", "１１８．８"],
         ["32.04", "118.78", "32", "32", "0", "32", "32.05", "32.1"],
     )
-    assert len(frame) == 8 and frame.crs.to_epsg() == 4326 and frame.columns.tolist() == ["name", "source_row", "geometry"]
+    assert len(frame) == 8 and frame.crs.to_epsg() == 4326
+    assert frame.columns.tolist() == ["name", "source_row", "geometry"]
     assert frame.geometry.is_empty.tolist() == [False, False, True, True, True, True, True, False]
     assert frame.geometry.iloc[1].equals(frame.geometry.iloc[0])
     assert [(item.rule, item.row) for item in findings] == [
@@ -71,7 +73,7 @@ def test_baidu_metres_and_other_metres() -> None:
     frame, findings = points([str(x), "3e7"], [str(y), "1"], datum="bd09mc")
     assert frame.geometry.x[0] == pytest.approx(118.78, abs=1e-9)
     assert [item.rule for item in findings] == ["absurd_coordinates"]
-    with pytest.raises(CrsMismatch, match="not degrees.*669000"):
+    with pytest.raises(CrsMismatch, match=r"not degrees.*669000"):
         points(["669000", ""], ["3546000", ""])
 
 

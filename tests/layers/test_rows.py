@@ -38,7 +38,8 @@ def test_few_rows_and_lost_rows_have_a_finding_each(count: int, level: str, expe
     tell_rows(findings, "roads", "x", "odd", "z", rows, values=rows * 2, codes=rows.astype("str"), level=level)
     assert len(findings) == expected
     if expected == 1:
-        assert findings.items[0].what == f"{count} rows: odd, such as '20', '22', '24', '26', '28' (rows 10-{9 + count})"
+        said = f"{count} rows: odd, such as '20', '22', '24', '26', '28' (rows 10-{9 + count})"
+        assert findings.items[0].what == said
     else:
         assert [item.row for item in findings] == rows.tolist()
         assert findings.items[0].code == "10"
