@@ -93,8 +93,8 @@ class WalkNetwork:
         Ends of the segments, (segments, 2).
     segment_line, segment_from_m
         The line of each segment, and how far along that line it begins.
-    off_ground
-        Whether a line is a bridge or a tunnel.
+    aloft
+        How far a line is from street level, up or down: its layer's number, and a half for a bridge or tunnel.
     stops
         Where nodes lie along the lines.
     links
@@ -114,7 +114,7 @@ class WalkNetwork:
     end: Floats
     segment_line: Ints
     segment_from_m: Floats
-    off_ground: NDArray[np.bool_]
+    aloft: Floats
     stops: Stops
     links: tuple[Ints, Ints, Floats]
     nodes: int
@@ -218,7 +218,7 @@ def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwor
     counted = {"crossings": len(made), "links": len(links[0])}
     return WalkNetwork(
         crs=roads.crs, start=drawn.start, end=drawn.end, segment_line=drawn.segment_line,
-        segment_from_m=drawn.segment_from_m, off_ground=drawn.off, stops=stops, links=links, nodes=nodes,
+        segment_from_m=drawn.segment_from_m, aloft=drawn.aloft, stops=stops, links=links, nodes=nodes,
         island=island, facts={"roads": len(roads), "walkable": int(allowed.sum()), **facts, **counted},
     )
 
@@ -246,7 +246,7 @@ class _Drawn:
     along: Floats
     is_end: NDArray[np.bool_]
     shared: NDArray[np.bool_]
-    off: NDArray[np.bool_]
+    aloft: Floats
     level: Floats
     start: Floats
     end: Floats
@@ -280,7 +280,8 @@ def _draw(roads: gpd.GeoDataFrame) -> _Drawn:
     is_end[opens] = is_end[opens - 1] = True
     place = _places(xy)
     return _Drawn(
-        xy=xy, line=line, along=along, is_end=is_end, shared=np.bincount(place)[place] > 1, off=off[of_line],
+        xy=xy, line=line, along=along, is_end=is_end, shared=np.bincount(place)[place] > 1,
+        aloft=(np.abs(layer) + off / 2)[of_line],
         # a level of its own (NaN equals nothing) for what is off the ground
         level=np.where(off, np.nan, layer)[of_line], start=start, end=end, start_place=place[first],
         end_place=place[first + 1], segment_line=segment_line, segment_from_m=along[first],

@@ -22,6 +22,9 @@ ISLAND_DETOUR_M = 100.0
 # Places are asked in the order of squares of this side: neighbours meet the same part of the tree (half the time).
 _SQUARE_M = 100.0
 
+# Two lines are equally near within this: what is left of a distance after rounding, in coordinates of 4000 km.
+_TIE_M = 1e-8
+
 
 @dataclass(frozen=True, kw_only=True)
 class Snapped:
@@ -45,8 +48,9 @@ class Snapped:
 def snap(network: WalkNetwork, xy: Floats) -> Snapped:
     """The nearest place on the network to each place.
 
-    Where two lines are equally near, the one on the ground counts, then the place that is farther west, then south; so
-    the answer does not hang on the order of the roads. Islands of the network are passed over within `ISLAND_DETOUR_M`.
+    Where two lines are equally near, the one nearer to street level counts, then the place farther west, then south;
+    so the answer does not hang on the order of the roads. Islands of the network are passed over within
+    `ISLAND_DETOUR_M`.
 
     Parameters
     ----------
@@ -100,9 +104,21 @@ def _nearest(
     square = np.floor(xy / _SQUARE_M)
     order = np.lexsort((xy[:, 0], square[:, 0], square[:, 1]))
     (place, found), away = tree.query_nearest(shapely.points(xy[order]), return_distance=True, all_matches=True)
-    place, segment = order[place], numbers[found]
+    segment, away = _first(network, xy, order[place], numbers[found], away)
+    # where a bridge runs right above a street, the last digit would choose between the two
+    aloft = np.flatnonzero(network.aloft[network.segment_line[segment]])
+    if len(aloft):
+        place, found = tree.query(shapely.points(xy[aloft]), predicate="dwithin", distance=away[aloft] + _TIE_M)
+        segment[aloft], _ = _first(network, xy[aloft], place, numbers[found], away[aloft][place])
+    return segment, away
+
+
+def _first(
+    network: WalkNetwork, xy: Floats, place: Ints, segment: Ints, away: Floats
+) -> tuple[Ints, Floats]:
+    """Of the segments equally near to a place the one that counts: nearest to street level, then west, south."""
     foot = foot_of(xy[place], network.start[segment], network.end[segment])
-    off = network.off_ground[network.segment_line[segment]]
-    first = np.lexsort((segment, foot[:, 1], foot[:, 0], off, place))
-    _, at = np.unique(place[first], return_index=True)
-    return segment[first[at]], away[first[at]]
+    aloft = network.aloft[network.segment_line[segment]]
+    order = np.lexsort((segment, foot[:, 1], foot[:, 0], aloft, place))
+    _, first = np.unique(place[order], return_index=True)
+    return segment[order[first]], away[order[first]]

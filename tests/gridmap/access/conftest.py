@@ -35,22 +35,24 @@ def may_walk(tags: dict) -> bool:
 
 @dataclass
 class Reference:
-    """Segments (two ends, on the ground or not) in a graph whose nodes are coordinates."""
+    """Segments (two ends, on the ground or not, so far from street level) in a graph whose nodes are coordinates."""
 
     graph: nx.Graph = field(default_factory=nx.Graph)
     segments: list = field(default_factory=list)
     ground: list = field(default_factory=list)
+    aloft: list = field(default_factory=list)
 
     def join(self, one: object, other: object, metres: float) -> None:
         if one != other and metres < self.graph.get_edge_data(one, other, {"metres": math.inf})["metres"]:
             self.graph.add_edge(one, other, metres=metres)
 
-    def add(self, line: shapely.LineString, ground: bool) -> None:
+    def add(self, line: shapely.LineString, ground: bool, aloft: float) -> None:
         for start, end in pairwise(line.coords):
             self.graph.add_nodes_from([key(start), key(end)])
             self.join(key(start), key(end), math.dist(start, end))
             self.segments.append(shapely.LineString([start, end]))
             self.ground.append(ground)
+            self.aloft.append(aloft)
 
     def place(self, name: object, spot: shapely.Point, at: int) -> tuple[object, int, float]:
         """Put a place on a segment into the graph."""
@@ -65,20 +67,21 @@ class Reference:
 def build(roads: gpd.GeoDataFrame, join_m: float) -> Reference:
     tags = roads.reindex(columns=["class", "foot", "access", "bridge", "tunnel", "layer"]).astype(object)
     tags = tags.where(tags.notna(), None)
-    lines = []
+    lines, aloft = [], []
     for shape, row in zip(roads.geometry, tags.to_dict("records"), strict=True):
         if may_walk(row):
             off = row["bridge"] in BRIDGED or row["tunnel"] in ("yes", "1", "culvert")
-            level = None if off else int(float(row["layer"] or 0))
-            lines += [(part, level) for part in shapely.get_parts(shape)]
+            layer = int(float(row["layer"] or 0))
+            lines += [(part, None if off else layer) for part in shapely.get_parts(shape)]
+            aloft += [abs(layer) + off * 0.5] * shapely.get_num_geometries(shape)
     made = Reference()
     for level in {level for _, level in lines if level is not None}:
         noded = shapely.union_all([line for line, own in lines if own == level])
         for part in shapely.get_parts(noded):
-            made.add(part, True)
-    for line, level in lines:
+            made.add(part, True, abs(level))
+    for (line, level), high in zip(lines, aloft, strict=True):
         if level is None:
-            made.add(line, False)
+            made.add(line, False, high)
     link(made, lines, join_m)
     return made
 
@@ -113,9 +116,9 @@ def link(made: Reference, lines: list, join_m: float) -> None:
 def nearest_segment(made: Reference, spot: shapely.Point, allowed: np.ndarray) -> tuple[int, float]:
     away = shapely.distance(np.array(made.segments, dtype=object), spot)
     away[~allowed] = math.inf
-    tied = np.flatnonzero(away < away.min() + 1e-9)
+    tied = np.flatnonzero(away < away.min() + 1e-8)
     feet = [made.segments[at].interpolate(made.segments[at].project(spot)) for at in tied]
-    best = min(range(len(tied)), key=lambda n: (not made.ground[tied[n]], round(feet[n].x, 6), round(feet[n].y, 6)))
+    best = min(range(len(tied)), key=lambda n: (made.aloft[tied[n]], round(feet[n].x, 6), round(feet[n].y, 6)))
     return int(tied[best]), float(away[tied[best]])
 
 
