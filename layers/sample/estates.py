@@ -206,14 +206,15 @@ class _Rows:
         return shapely.union_all(boxes, grid_size=GRID_M)
 
     def _towers(self, row: _Row, west: float, east: float, levels: int) -> None:
-        """Towers of two units about a core, evenly along the row."""
+        """Towers with four homes a floor, evenly along the row: the first about one stair, the others about two."""
         count = int((east - west + 16.0) // (_TOWER_M + 16.0))
         room = (east - west) / max(count, 1)
-        for start in west + room * np.arange(count) + (room - _TOWER_M) / 2:
+        for number, start in enumerate(west + room * np.arange(count) + (room - _TOWER_M) / 2):
             wings = shapely.box(start, row.south + 4.5, start + _TOWER_M, row.south + 14.0)
             middle = start + _TOWER_M / 2
             core = shapely.box(middle - 7.5, row.south, middle + 7.5, row.south + row.depth)
-            self._add(shapely.union(wings, core, grid_size=GRID_M), levels, 2, 2)
+            stairs = 1 if number == 0 else 2
+            self._add(shapely.union(wings, core, grid_size=GRID_M), levels, stairs, 4 // stairs)
             row.west, row.east = min(row.west, start), max(row.east, start + _TOWER_M)
 
     def _add(self, shape: shapely.Polygon, levels: int, units: int, per_floor: int) -> None:
