@@ -138,9 +138,12 @@ class WalkNetwork:
         Of several edges between two nodes the shortest counts: a sparse matrix alone would add them up.
         """
         one, other, metres = (np.concatenate(pair) for pair in zip(stops.edges, self.links, strict=True))
-        tail = np.concatenate([one, other, extra[0]])
-        head = np.concatenate([other, one, extra[1]])
-        return _shortest_only(tail, head, np.concatenate([metres, metres, extra[2]]), nodes)
+        tail, head, metres = _shortest(
+            np.concatenate([one, other, extra[0]]), np.concatenate([other, one, extra[1]]),
+            np.concatenate([metres, metres, extra[2]]),
+        )
+        begins = np.concatenate([[0], np.cumsum(np.bincount(tail, minlength=nodes))])
+        return csr_array((metres, head, begins), shape=(nodes, nodes))
 
 
 def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwork:
@@ -210,8 +213,7 @@ def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwor
     # where the two lines meet at that very end, a link would only cut the corner
     stands_on = np.unique(stops.line * nodes + stops.node)
     met = (own != onto) & (np.isin(onto * nodes + one, stands_on) | np.isin(own * nodes + other, stands_on))
-    new = (one != other) & ~met
-    links = (one[new], other[new], metres[new])
+    links = _shortest(np.minimum(one, other)[~met], np.maximum(one, other)[~met], metres[~met])
 
     island, facts = _islands(stops, links, nodes, drawn)
     made = np.unique(node[vertex.sum():][: len(cross_segment)])
@@ -348,14 +350,13 @@ def _islands(
     }
 
 
-def _shortest_only(tail: Ints, head: Ints, metres: Floats, nodes: int) -> csr_array:
+def _shortest(tail: Ints, head: Ints, metres: Floats) -> tuple[Ints, Ints, Floats]:
+    """Of the edges from one node to another the shortest, in the order of nodes; none from a node to itself."""
     order = np.lexsort((metres, head, tail))
     tail, head, metres = tail[order], head[order], metres[order]
-    first = np.ones(len(tail), dtype=bool)
-    first[1:] = (tail[1:] != tail[:-1]) | (head[1:] != head[:-1])
-    first &= tail != head
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(tail[first], minlength=nodes))])
-    return csr_array((metres[first], head[first], indptr), shape=(nodes, nodes))
+    first = tail != head
+    first[1:] &= (tail[1:] != tail[:-1]) | (head[1:] != head[:-1])
+    return tail[first], head[first], metres[first]
 
 
 def _places(xy: Floats) -> Ints:
