@@ -290,15 +290,19 @@ def _compare_book(
         if field.type == "number" and not written.map(lambda value: isinstance(value, str)).any():
             reread.check_numbers(path.name, heading, written, values, notices, field=field.name)
         else:
-            # calamine gives a text of nothing but white space as empty
-            blank = written.map(lambda value: isinstance(value, str) and not value.strip()).astype(bool)
-            reread.check_values(path.name, heading, written.where(~blank, None), values)
+            # calamine gives some texts of nothing but white space as empty cells
+            reread.check_values(path.name, heading, *(_blank_as_null(side) for side in (written, values)))
     reread.check_values(
         path.name,
         "long_text",
         pd.Series([piece[-1] for piece in pieces], dtype=object),
         pd.Series([row[-1] for row in extra[1:]], dtype=object),
     )
+
+
+def _blank_as_null(values: pd.Series) -> pd.Series:
+    blank = values.map(lambda value: isinstance(value, str) and not value.strip()).astype(bool)
+    return values.where(~blank, None)
 
 
 def _stored(fields: Sequence[Field]) -> list[str]:
