@@ -14,7 +14,7 @@ import pandas as pd
 
 from layers.errors import BadSettings
 from layers.findings import Findings
-from layers.schema import Layer
+from layers.schema import Column, Layer
 
 __all__ = ["RESERVED", "check_mapping", "known_headings", "match_headings", "normal", "rename"]
 
@@ -51,13 +51,20 @@ def known_headings(layer: Layer) -> dict[str, list[str]]:
     """
     words: dict[str, list[str]] = {}
     # A column's own names come before the aliases of another ('面积' is a title here and an alias there).
-    for words_of in (lambda c: (c.name, c.short), lambda c: (c.zh, c.en), lambda c: c.aliases):
+    own = {column.name for column in layer}
+    for words_of in (lambda c: (c.name, c.short), lambda c: (c.zh, c.en), lambda c: c.aliases, lambda c: _cut(c, own)):
         for column in layer:
             for word in words_of(column):
                 found = words.setdefault(normal(word), [])
                 if column.name not in found:
                     found.append(column.name)
     return words
+
+
+def _cut(column: Column, own: set[str]) -> tuple[str, ...]:
+    """A long name as a shapefile cuts it, unless that is the name of another column."""
+    cut = column.name[:10]
+    return () if cut in own else (cut,)
 
 
 def check_mapping(layer: Layer, mapping: Mapping[str, str], *, where: str) -> None:
@@ -175,7 +182,7 @@ def _rank(heading: Hashable, ours: str, layer: Layer) -> tuple[int, int]:
     column = layer.column(ours)
     assert column is not None
     names = [normal(column.name), normal(column.short), normal(column.zh), normal(column.en)]
-    aliases = [normal(alias) for alias in column.aliases]
+    aliases = [normal(alias) for alias in (*column.aliases, column.name[:10])]
     key = normal(heading)
     return (0, names.index(key)) if key in names else (1, aliases.index(key))
 

@@ -25,7 +25,7 @@ def match(headings: list[str], name: str, mapping: dict[str, str] | None = None)
      ("总户数（户）", "buildings", "households"), ("building_levels", "buildings", "levels"),
      ("BUILDING:LEVELS", "buildings", "levels"), ("楼层数", "buildings", "levels"),
      ("hh_basis", "buildings", "households_basis"), ("highway", "roads", "class"), ("fclass", "roads", "class"),
-     ("类型", "incidents", "category"), ("面积", "facilities", "area_m2"),
+     ("living_alo", "buildings", "living_alone"), ("类型", "incidents", "category"), ("面积", "facilities", "area_m2"),
      ("姓名*", "staff", "name"), ("６０岁以上", "buildings", "aged_60"), ("0-3岁", "buildings", "aged_0_3")],
 )  # fmt: skip
 def test_heading_is_found(heading: str, name: str, ours: str) -> None:
@@ -40,6 +40,11 @@ def test_every_title_and_alias_of_the_schema_means_a_column(pair) -> None:
     assert words[normal(column.name)][0] == column.name
     for word in (column.zh, column.en, *column.aliases):
         assert column.name in words[normal(word)]
+
+
+def test_a_name_cut_by_a_shapefile_is_not_taken_for_another_column() -> None:
+    found, _ = match(["households", "户"], "buildings", {"households": "户"})
+    assert found == {"户": "households"}
 
 
 def test_exact_name_wins_over_alias_and_the_other_is_kept() -> None:
