@@ -1,1 +1,86 @@
+"""The web service: log in, see one's own area on a map, take data away. `create_app` is where the parts meet."""
 
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_bootstrap import Bootstrap5
+from flask_wtf import CSRFProtect
+
+from gridmap.maps import install_assets
+from gridmap.stores import open_store
+from layers.errors import BadSettings
+from webapp import auth, errors, guard, language, replies, security
+from webapp.instance import secret_key
+from webapp.views import assets, export, findings, maps, users
+from webapp.views import data as data_views
+
+__all__ = ["create_app"]
+
+
+def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Flask:
+    """The web service of one city, for any WSGI server.
+
+    Parameters
+    ----------
+    city
+        Store URL: a path ending in `.gpkg` or a `postgresql://` URL; None takes it from GRIDMAP_CITY.
+    config
+        Settings of Flask, and of ours: `INSTANCE` (a folder for the secret key and the scripts; else
+        GRIDMAP_INSTANCE, else Flask's instance folder), `HTTPS` (True where browsers come by https: cookies are then
+        for https only; else GRIDMAP_HTTPS), `PROXIES` (how many proxies stand before the service and may say where a
+        request comes from), `CACHE_BYTES` (memory for answers).
+
+    Raises
+    ------
+    BadSettings
+        Where no city is named.
+    GridmapError
+        Where the city cannot be opened: not there, no city, too new.
+
+    Examples
+    --------
+    >>> create_app()
+    Traceback (most recent call last):
+        ...
+    layers.errors.BadSettings: no city to serve; name one, or set GRIDMAP_CITY to its path or URL
+    """
+    url = os.fspath(city) if city is not None else os.environ.get("GRIDMAP_CITY", "")
+    if not url:
+        raise BadSettings("no city to serve; name one, or set GRIDMAP_CITY to its path or URL")
+    open_store(url).close()  # now rather than at the first visit
+    instance = config.pop("INSTANCE", None) or os.environ.get("GRIDMAP_INSTANCE")
+    app = Flask(__name__, instance_path=None if instance is None else str(Path(instance).resolve()))
+    folder = Path(app.instance_path)
+    https = bool(config.get("HTTPS", os.environ.get("GRIDMAP_HTTPS", "") not in ("", "0")))
+    app.config.update(
+        CITY=url,
+        HTTPS=https,
+        PROXIES=0,
+        CACHE_BYTES=64 * 1024 * 1024,
+        MAX_CONTENT_LENGTH=64 * 1024,  # forms only
+        SESSION_COOKIE_NAME="gridmap",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        BOOTSTRAP_SERVE_LOCAL=True,
+        WTF_CSRF_TIME_LIMIT=None,  # a form left open over lunch still works; the token dies with the session
+    )
+    app.config.update(config)
+    if not app.config.get("SECRET_KEY"):
+        app.config["SECRET_KEY"] = secret_key(folder)
+    app.config["ASSETS"] = folder / "assets"
+    install_assets(app.config["ASSETS"])
+
+    Bootstrap5(app)
+    CSRFProtect(app)
+    for part in (security, language, errors, auth, guard, replies):
+        part.init_app(app)
+    for view in (maps, data_views, export, findings, users, assets):
+        app.register_blueprint(view.bp)
+    return app

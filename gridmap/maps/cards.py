@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from gridmap.maps.colouring import kind_titles
+from gridmap.maps.colouring import kind_titles, packaged_norms
 from gridmap.maps.geojson import plain_records
-from gridmap.norms import load_norms
 from layers.schema import NEEDS
 
 __all__ = ["WALK_METRES_PER_MINUTE", "micro_grid_cards"]
@@ -48,7 +47,7 @@ def micro_grid_cards(
     layers
         Of the layers `buildings`, `organizations`, `facilities`, `incidents` and `coverage` those there are, each
         with `micro_grid`. Columns that the frames lack are left out of the cards: what a reader may not see is not
-        in the frames.
+        in the frames. `nearest` may hold more facilities than lie in the micro-grids, to name the nearest by.
 
     Returns
     -------
@@ -68,7 +67,7 @@ def micro_grid_cards(
     needs = _records(micro_grids, [need.name for need in NEEDS])
     stacks = _stacks(facts)
     lists = {name: _by_micro_grid(_sorted(name, layers[name]), _LISTS[name]) for name in _LISTS if name in layers}
-    services = _services(layers.get("coverage"), layers.get("facilities"))
+    services = _services(layers.get("coverage"), layers.get("nearest", layers.get("facilities")))
     cards: dict[str, dict[str, Any]] = {}
     # one card is one nested document: nothing here that a column operation could do
     for fact, need in zip(facts, needs, strict=True):
@@ -124,7 +123,7 @@ def _services(
     """Micro-grid code -> one row a kind of facility: metres, minutes, status, gaps first."""
     if coverage is None or coverage.empty:
         return {}
-    norms = load_norms()
+    norms = packaged_norms()
     frame = coverage.copy()
     titles = {kind: kind_titles(str(kind), norms) for kind in frame["kind"].unique()}
     frame["zh"] = frame["kind"].map({kind: zh for kind, (zh, _) in titles.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from gridmap.maps.words import pair
 from gridmap.norms import Norms, load_norms
 from layers.schema import NEEDS, layer
 
-__all__ = ["SEQUENTIAL", "Measure", "class_breaks", "kind_titles", "measures"]
+__all__ = ["SEQUENTIAL", "Measure", "class_breaks", "kind_titles", "measures", "packaged_norms"]
 
 #: Five steps of one hue, light to dark: ordered in grey print and for colour-blind eyes (lightness falls evenly).
 SEQUENTIAL = ("#e2efe9", "#b3d8cf", "#78b9b2", "#3b8f8e", "#12595f")
@@ -97,12 +98,18 @@ def measures(
         title = layer("incidents")
         found.append(_classes("incidents", title.zh, title.en, "events", values, unit="incidents"))
     if coverage is not None and len(coverage):
-        norms = load_norms()
+        norms = packaged_norms()
         found += [
             _coverage_measure(micro_grids, str(kind), rows, norms)
             for kind, rows in coverage.groupby("kind", sort=False)
         ]
     return found
+
+
+@lru_cache(maxsize=1)
+def packaged_norms() -> Norms:
+    """The packaged norms, read once: titles and groups of kinds."""
+    return load_norms()
 
 
 def _column_measure(micro_grids: pd.DataFrame, name: str, group: str) -> Measure:

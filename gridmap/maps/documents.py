@@ -8,9 +8,8 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from gridmap.maps.colouring import measures
-from gridmap.maps.geojson import to_geojson
-from gridmap.norms import load_norms
+from gridmap.maps.colouring import measures, packaged_norms
+from gridmap.maps.geojson import to_geojson, with_place
 from layers.schema import LAYERS, NEEDS, layer
 
 __all__ = ["ON_MAP", "PAGE_COLUMNS", "SHOWN", "kinds", "layer_document", "layer_facts", "micro_grids_document"]
@@ -38,9 +37,9 @@ PAGE_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 ON_MAP = tuple(PAGE_COLUMNS)
 
-#: Layers that are shown when the page opens; the others wait in the list.
+#: Layers that are shown when the page opens; the others wait in the list. Facilities of a kind come with its coverage.
 SHOWN = frozenset({
-    "green", "water", "roads", "barriers", "buildings", "communities", "grids", "micro_grids", "facilities",
+    "green", "water", "roads", "barriers", "buildings", "communities", "grids", "micro_grids",
 })
 
 
@@ -74,7 +73,7 @@ def micro_grids_document(
 
     Values of a measure stand in the order of the features. Rows without geometry are left out of both.
     """
-    drawn = micro_grids[micro_grids.geometry.notna() & ~micro_grids.geometry.is_empty]
+    drawn = with_place(micro_grids)
     found = measures(drawn, coverage=coverage, incidents=incidents)
     members = {"measures": [measure.as_json() for measure in found]}
     return to_geojson(drawn, columns=PAGE_COLUMNS["micro_grids"], members=members)
@@ -88,7 +87,7 @@ def layer_facts(name: str) -> dict[str, Any]:
 
 def kinds() -> dict[str, dict[str, str]]:
     """Kind of facility -> its titles and its circle of life, for glyphs and cards."""
-    return {norm.key: {"zh": norm.zh, "en": norm.en, "group": norm.group} for norm in load_norms()}
+    return {norm.key: {"zh": norm.zh, "en": norm.en, "group": norm.group} for norm in packaged_norms()}
 
 
 def column_facts() -> dict[str, Any]:

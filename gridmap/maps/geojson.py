@@ -13,7 +13,7 @@ import shapely
 
 from layers.errors import CrsMismatch
 
-__all__ = ["degrees", "plain_records", "safe_json", "to_geojson"]
+__all__ = ["degrees", "plain_records", "safe_json", "to_geojson", "with_place"]
 
 #: Digits after the point in degrees: 6 is 0.1 m.
 DIGITS = 6
@@ -53,7 +53,7 @@ def to_geojson(
     >>> json.loads(to_geojson(frame))["features"][0]["properties"]
     {'name': '站'}
     """
-    frame = frame[frame.geometry.notna() & ~frame.geometry.is_empty]
+    frame = with_place(frame)
     wanted = [name for name in frame.columns if name != frame.geometry.name]
     if columns is not None:
         wanted = [name for name in columns if name in wanted]
@@ -67,6 +67,12 @@ def to_geojson(
     )
     more = "".join(f",{_text(name)}:{_text(value)}" for name, value in (members or {}).items())
     return f'{{"type":"FeatureCollection"{more},"features":[{features}]}}'
+
+
+def with_place(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The rows that have a geometry to draw."""
+    geometry = np.asarray(frame.geometry.array)
+    return frame[~(shapely.is_missing(geometry) | shapely.is_empty(geometry))]
 
 
 def degrees(frame: gpd.GeoDataFrame) -> np.ndarray:

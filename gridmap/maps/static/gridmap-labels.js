@@ -134,6 +134,12 @@
     }
   }
 
+  /* '3-01微网格' is '3-01' on the map; a long name gives way to the number in the code. */
+  function shortName(props) {
+    const name = (props.name || "").replace(/\s*(微网格|micro-grid)\s*/i, "");
+    return name && name.length <= 6 ? name : gm.shortCode(props.code);
+  }
+
   function microGridNumbers(context, view, app, t) {
     const layer = app.layers.micro_grids;
     if (!layer || !layer.shown) return;
@@ -147,7 +153,7 @@
         put(context, view, text || `×${stack.indices.length}`, x, y,
             { size: 11, weight: 600, ink: t.halo, plate: t.line });
       } else if (wide > 34) {
-        put(context, view, gm.shortCode(stack.feature.props.code), x, y,
+        put(context, view, shortName(stack.feature.props), x, y,
             { size: 12, weight: 600, ink: t.line, halo: t.halo });
       }
     }

@@ -2,7 +2,7 @@
 (function (gm) {
   "use strict";
 
-  const CELL = 46;      // pixels that a cluster takes up
+  const APART = 52;      // pixels between two glyphs, at least; nearer things are one number
   const ALONE_FROM = 18; // from this zoom on every thing stands for itself
   const SVG = "http://www.w3.org/2000/svg";
 
@@ -73,20 +73,41 @@
       this.places = [];
       const zoom = map.getZoom(), k = Math.pow(2, zoom);
       const bounds = map.getPixelBounds();
-      const cells = new Map();
+      const apart = zoom >= ALONE_FROM ? 0 : APART;
+      const groups = [];
+      const cells = new Map(); // which groups began in a cell as wide as they are apart
       for (const name of this._names) {
-        const layer = this._app.layers[name];
-        if (!layer || !layer.shown) continue;
-        for (const feature of layer.features) {
+        for (const feature of this._shown(name)) {
           const [x, y] = gm.labelPoint(feature);
           const px = x * k, py = y * k;
-          if (px < bounds.min.x - CELL || py < bounds.min.y - CELL || px > bounds.max.x + CELL || py > bounds.max.y + CELL) continue;
-          const key = zoom >= ALONE_FROM ? `${name}-${feature.index}` : `${Math.floor(px / CELL)}_${Math.floor(py / CELL)}`;
-          if (!cells.has(key)) cells.set(key, []);
-          cells.get(key).push({ name, feature, x, y });
+          if (px < bounds.min.x - 40 || py < bounds.min.y - 40 || px > bounds.max.x + 40 || py > bounds.max.y + 40) continue;
+          const column = Math.floor(px / APART), row = Math.floor(py / APART);
+          let group = null;
+          for (let i = column - 1; apart && !group && i <= column + 1; i++) {
+            for (let j = row - 1; !group && j <= row + 1; j++) {
+              group = (cells.get(`${i}_${j}`) || []).find((g) => Math.hypot(g.px - px, g.py - py) < apart);
+            }
+          }
+          if (group) {
+            group.things.push({ name, feature, x, y });
+            continue;
+          }
+          group = { px, py, things: [{ name, feature, x, y }] };
+          groups.push(group);
+          const key = `${column}_${row}`;
+          cells.set(key, [...(cells.get(key) || []), group]);
         }
       }
-      for (const things of cells.values()) this._markers.addLayer(things.length > 1 ? this._cluster(things) : this._one(things[0]));
+      for (const { things } of groups) this._markers.addLayer(things.length > 1 ? this._cluster(things) : this._one(things[0]));
+    },
+
+    /* What of a layer is shown: all where it is switched on; else, with a measure of coverage, the facilities of its kind. */
+    _shown: function (name) {
+      const layer = this._app.layers[name], measure = this._app.measure;
+      if (!layer) return [];
+      if (layer.shown) return layer.features;
+      if (name !== "facilities" || !measure || measure.kind !== "coverage") return [];
+      return layer.features.filter((feature) => `coverage:${feature.props.kind}` === measure.name);
     },
 
     _one: function ({ name, feature, x, y }) {
@@ -98,12 +119,11 @@
     },
 
     _cluster: function (things) {
-      const mean = (pick) => things.reduce((sum, thing) => sum + pick(thing), 0) / things.length;
       const size = things.length > 99 ? 40 : things.length > 9 ? 34 : 28;
       const bubble = gm.h("span", { class: "gm-cluster-number" }, String(things.length));
       const icon = L.divIcon({ html: bubble, className: "gm-cluster", iconSize: [size, size] });
       const title = gm.t(this._app, "cluster", { n: things.length });
-      const x = mean((p) => p.x), y = mean((p) => p.y);
+      const { x, y } = things[0]; // where the first one stands, so that no two numbers touch
       this.places.push([x, y, size / 2]);
       const marker = L.marker(gm.toLatLng(x, y), { icon, keyboard: true, title, alt: title });
       return marker.on("click", () => {

@@ -1,0 +1,131 @@
+"""Log in, log out, who is asking."""
+
+from __future__ import annotations
+
+import math
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, StringField, SubmitField
+from wtforms.validators import InputRequired, Length
+
+from gridmap.accounts import hash_password, password_fits
+from gridmap.roles import User
+from gridmap.stores import Account
+from webapp.attempts import Attempts
+from webapp.guard import public
+from webapp.language import say
+from webapp.store import get_store
+
+__all__ = ["LoggedIn", "bp", "init_app"]
+
+bp = Blueprint("auth", __name__)
+
+# a hash to compare with where there is no such account, so that the answer takes as long
+_NOBODY = hash_password("no such account")
+
+
+#: Failures within 15 minutes after which one has to wait: one person at one desk, one name from anywhere, and one
+#: address, which many people may share.
+_MOST = {"both": 5, "name": 30, "address": 60}
+
+
+class LoggedIn(UserMixin):
+    """A person with an account, as Flask-Login wants it; `user` is what the rest of gridmap asks about."""
+
+    def __init__(self, account: Account) -> None:
+        self.id = account.name
+        self.user = User(name=account.name, role=account.role, area=account.area)
+        self._mark = account.password_hash[-12:]
+
+    def get_id(self) -> str:
+        """Name and a piece of the password's hash: a new password ends every session of the old one."""
+        return f"{self._mark}:{self.id}"
+
+
+class LoginForm(FlaskForm):
+    """Name and password."""
+
+    name = StringField(validators=[InputRequired(), Length(max=200)])
+    password = PasswordField(validators=[InputRequired(), Length(max=1000)])
+    submit = SubmitField()
+
+
+def init_app(app: Flask) -> None:
+    """Make sessions known to the service."""
+    manager = LoginManager(app)
+    manager.login_view = "auth.login"
+    manager.login_message = None
+    manager.session_protection = "basic"
+    app.extensions["attempts"] = {kind: Attempts(most=most) for kind, most in _MOST.items()}
+    app.register_blueprint(bp)
+
+    @manager.user_loader
+    def load(marked: str) -> LoggedIn | None:
+        _, _, name = marked.partition(":")
+        account = get_store().account(name)
+        if account is None or not account.active:
+            return None
+        person = LoggedIn(account)
+        return person if person.get_id() == marked else None
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@public
+def login() -> ResponseReturnValue:
+    """The form, and what was typed into it."""
+    if current_user.is_authenticated:
+        return redirect(url_for("maps.show"))
+    form = LoginForm()
+    status = 200
+    if form.validate_on_submit():
+        name, password = form.name.data.strip(), form.password.data
+        keys = {"both": f"{name}\n{request.remote_addr}", "name": name, "address": str(request.remote_addr)}
+        attempts: dict[str, Attempts] = current_app.extensions["attempts"]
+        wait = max(attempts[kind].wait(key) for kind, key in keys.items())
+        if wait:
+            flash(say("login.wait", minutes=math.ceil(wait / 60)), "warning")
+            status = 429
+        else:
+            account = _known(name, password)
+            if account is not None:
+                attempts["both"].succeeded(keys["both"])
+                lang = session.get("lang")
+                session.clear()
+                session.permanent = True
+                if lang:
+                    session["lang"] = lang
+                login_user(LoggedIn(account))
+                return redirect(_next())
+            for kind, key in keys.items():
+                attempts[kind].failed(key)
+            flash(say("login.wrong"), "danger")
+            status = 401
+    return render_template("login.html", form=form), status
+
+
+@bp.post("/logout")
+@public
+def logout() -> ResponseReturnValue:
+    """End the session."""
+    logout_user()
+    session.clear()
+    return redirect(url_for("auth.login"))
+
+
+def _known(name: str, password: str) -> Account | None:
+    account = get_store().account(name)
+    fits = password_fits(password, account.password_hash if account is not None else _NOBODY)
+    return account if account is not None and account.active and fits else None
+
+
+def _next() -> str:
+    """Where the person wanted to go: a page of ours, never another host."""
+    target = request.args.get("next", "")
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
+        return url_for("maps.show")
+    return target

@@ -1,0 +1,63 @@
+"""Chinese or English for this request, and the words of the pages in it."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, g, request, session
+
+from gridmap.maps.words import LANGUAGES
+from gridmap.roles import ROLE_TITLES
+from layers.schema import LAYERS
+
+__all__ = ["current", "init_app", "say", "translations"]
+
+
+@lru_cache(maxsize=1)
+def translations() -> dict[str, dict[str, str]]:
+    """Language -> {key: text}, from `translations/<language>.json`."""
+    folder = Path(__file__).with_name("translations")
+    return {lang: json.loads((folder / f"{lang}.json").read_text(encoding="utf-8")) for lang in LANGUAGES}
+
+
+def current() -> str:
+    """The language: asked for in the address, chosen before, or what the browser prefers; Chinese by default."""
+    if "lang" not in g:
+        asked = request.args.get("lang")
+        if asked in LANGUAGES:
+            session["lang"] = asked
+        g.lang = session.get("lang") or request.accept_languages.best_match(LANGUAGES, default=LANGUAGES[0])
+    return g.lang
+
+
+def say(key: str, **values: Any) -> str:
+    """A word of the pages in the language of this request."""
+    return translations()[current()][key].format(**values)
+
+
+def other_language() -> str:
+    """The address of this page in the other language."""
+    other = LANGUAGES[1 - LANGUAGES.index(current())]
+    asked = {**request.args.to_dict(), "lang": other}
+    return f"{request.path}?{urlencode(asked)}"
+
+
+def init_app(app: Flask) -> None:
+    """Give templates the words."""
+    app.before_request(lambda: current() and None)
+
+    @app.context_processor
+    def words() -> dict[str, Any]:
+        lang = current()
+
+        def titled(thing: Any) -> str:
+            return str(thing[lang] if isinstance(thing, dict) else getattr(thing, lang))
+
+        return {
+            "say": say, "lang": lang, "titled": titled, "layers": LAYERS, "roles": ROLE_TITLES,
+            "other_language": other_language,
+        }

@@ -1,0 +1,100 @@
+"""Answers with data: kept in memory by the city's version and the asker's reach, packed, and not sent twice."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from flask import Flask, Response, current_app, make_response, request
+
+from webapp.guard import get_seen
+
+__all__ = ["Kept", "data_answer", "init_app"]
+
+
+class Kept:
+    """Packed answers by key, the longest unused dropped first.
+
+    Parameters
+    ----------
+    most
+        Bytes.
+
+    Examples
+    --------
+    >>> kept = Kept(most=10)
+    >>> kept.put("a", b"123456"); kept.put("b", b"123456")
+    >>> kept.get("a"), kept.get("b")
+    (None, b'123456')
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._items: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> bytes | None:
+        """The answer, or None."""
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+            return self._items.get(key)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep an answer; one that is larger than everything together is not kept."""
+        with self._lock:
+            self._size += len(content) - len(self._items.pop(key, b""))
+            self._items[key] = content
+            while self._size > self.most:
+                self._size -= len(self._items.popitem(last=False)[1])
+
+
+def data_answer(what: str, make: Callable[[], str], *, content_type: str = "application/json") -> Response:
+    """An answer with data that the asker may see.
+
+    Parameters
+    ----------
+    what
+        Names the answer within the city: path and parameters. Role, reach and the city's version are added here, so
+        that nobody is given what was made for another.
+    make
+        Makes the text, where it is not at hand.
+
+    Returns
+    -------
+    200 with an ETag, packed where the browser takes that; 304 where the browser has it already.
+    """
+    seen = get_seen()
+    version = seen.meta().get("data_version", "")
+    key = "\n".join([version, seen.user.role, *seen.reach, "", what])
+    tag = hashlib.sha256(key.encode()).hexdigest()[:32]
+    if version and request.if_none_match.contains_weak(tag):
+        answer = make_response("", 304)
+    else:
+        kept: Kept = current_app.extensions["kept"]
+        packed = kept.get(key) if version else None
+        if packed is None:
+            packed = gzip.compress(make().encode(), compresslevel=6, mtime=0)
+            if version:
+                kept.put(key, packed)
+        if request.accept_encodings.quality("gzip") > 0:
+            answer = make_response(packed)
+            answer.headers["Content-Encoding"] = "gzip"
+        else:
+            answer = make_response(gzip.decompress(packed))
+        answer.headers["Content-Type"] = content_type
+    if version:
+        answer.set_etag(tag)
+    # the browser keeps it and asks each time whether it still holds; nobody in between keeps it
+    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.headers["Vary"] = "Cookie, Accept-Encoding"
+    return answer
+
+
+def init_app(app: Flask) -> None:
+    """Make room for answers."""
+    app.extensions["kept"] = Kept(app.config["CACHE_BYTES"])

@@ -1,0 +1,164 @@
+"""A store as one person may see it: their area, their layers, their columns. Views know no other store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyproj
+
+from gridmap.roles import User, may, reach
+from gridmap.stores import Store
+from layers.errors import NotFound, NotYourArea
+from layers.schema import LAYERS, layer
+
+__all__ = ["Seen"]
+
+#: Right -> layer -> columns that only its holders see.
+_GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
+    "contact.view": {"organizations": ("phone",), "facilities": ("phone",), "staff": ("phone",)},
+    "incident.text.view": {"incidents": ("text", "address")},
+}
+
+
+class Seen:
+    """A city's store within the reach of one user.
+
+    Reads like a store (`read`, `layers`, `count`, `meta`, `crs`), so that deeds such as `export_layers` take it; it
+    changes nothing and gives nothing beyond `reach(user)` and the user's rights, whatever is asked.
+
+    Parameters
+    ----------
+    store
+        An open store.
+    user
+        Who asks.
+    """
+
+    def __init__(self, store: Store, user: User) -> None:
+        self.user = user
+        self.reach = reach(user)
+        self._store = store
+
+    @property
+    def url(self) -> str:
+        """The store's URL."""
+        return self._store.url
+
+    @property
+    def crs(self) -> pyproj.CRS:
+        """The city's metric CRS."""
+        return self._store.crs
+
+    def meta(self) -> dict[str, str]:
+        """Facts about the city."""
+        return self._store.meta()
+
+    def layers(self) -> list[str]:
+        """Names of the layers that the city has and the user's role may see."""
+        return [name for name in self._store.layers() if self.sees(name)]
+
+    def sees(self, name: str) -> bool:
+        """Whether the user's role may see a layer."""
+        return may(self.user, f"layer.{layer(name).name}.view")
+
+    def within(self, asked: Sequence[str] = ("",)) -> tuple[str, ...]:
+        """What of the asked areas the user reaches, as area codes; () for nothing.
+
+        Examples
+        --------
+        >>> seen = Seen(None, User(name="li", role="grid_leader", area="510504001001001"))
+        >>> seen.within(["510504001001001007", "510504001001002", "510504"])
+        ('510504001001001007', '510504001001001')
+        """
+        codes = [
+            code if code.startswith(own) else own
+            for code in asked for own in self.reach
+            if code.startswith(own) or own.startswith(code)
+        ]
+        return tuple(dict.fromkeys(codes))
+
+    def read(
+        self,
+        name: str,
+        *,
+        within: Sequence[str] = ("",),
+        bbox: tuple[float, float, float, float] | None = None,
+        as_of: date | None = None,
+    ) -> Any:
+        """Rows of a layer that the user may see, with the columns that the user may see.
+
+        Raises
+        ------
+        NotYourArea
+            Where the user's role may not see the layer at all.
+        UnknownLayer
+            Where there is no such layer.
+        """
+        if not self.sees(name):
+            raise NotYourArea(f"a {self.user.role} may not see {name}; ask the administrator of the city")
+        areas = self.within(within)
+        frame = self._store.read(name, within=areas, bbox=bbox, as_of=as_of)
+        if name == "findings":
+            frame = self._own_findings(frame, areas)
+        return self._own_columns(name, frame)
+
+    def count(self, name: str, *, within: Sequence[str] = ("",)) -> int:
+        """How many rows of a layer the user may see."""
+        if name == "findings":
+            return len(self.read(name, within=within))
+        return self._store.count(name, within=self.within(within)) if self.sees(name) else 0
+
+    def micro_grid(self, code: str) -> gpd.GeoDataFrame:
+        """One micro-grid and, where it shares its footprint, the others of its stack that the user may see.
+
+        Raises
+        ------
+        NotYourArea
+            Where the code is outside the user's reach, whether or not it exists.
+        NotFound
+            Where there is no such micro-grid.
+        """
+        if not any(code.startswith(own) for own in self.reach):
+            raise NotYourArea(f"micro-grid {code} is not in your area; ask the administrator of the city")
+        own = self.read("micro_grids", within=(code,))
+        own = own[own["code"] == code]
+        if own.empty:
+            raise NotFound(f"there is no micro-grid {code}; look for it on the map")
+        stack = own["stack"].iloc[0]
+        if pd.isna(stack):
+            return own
+        # floors of one building lie in one grid
+        neighbours = self.read("micro_grids", within=(code[:15],))
+        return neighbours[neighbours["stack"] == stack]
+
+    def _own_columns(self, name: str, frame: Any) -> Any:
+        """The frame without what the user may not see; then also without columns that only the file knew."""
+        hidden: set[str] = set()
+        for right, columns in _GUARDED.items():
+            if name in columns and not may(self.user, right):
+                known = {column.name for column in LAYERS[name]} | {"geometry"}
+                hidden |= {*columns[name], *(str(column) for column in frame.columns if column not in known)}
+        return frame.drop(columns=[column for column in frame.columns if column in hidden])
+
+    def _own_findings(self, frame: pd.DataFrame, areas: Sequence[str]) -> pd.DataFrame:
+        """Findings about things that the user sees; those about whole layers are for who sees the whole city."""
+        if self._whole_city(areas):
+            return frame
+        if not areas:
+            return frame.iloc[:0]
+        code = frame["code"].astype("object")
+        own = code.map(lambda value: isinstance(value, str) and value.startswith(tuple(areas))).astype(bool)
+        for name in set(frame["layer"].dropna()) & set(LAYERS) - {"findings"}:
+            if self.sees(name) and "code" in LAYERS[name]:
+                seen = set(self._store.read(name, within=areas)["code"].dropna())
+                own |= (frame["layer"] == name) & code.isin(seen)
+        return frame[own].reset_index(drop=True)
+
+    def _whole_city(self, areas: Sequence[str]) -> bool:
+        return "" in areas or (
+            bool(areas) and self._store.count("districts", within=areas) == self._store.count("districts") > 0
+        )

@@ -1,0 +1,54 @@
+"""What was odd in the data: one list, the worst first."""
+
+from __future__ import annotations
+
+import pandas as pd
+from flask import Blueprint, Response, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from layers.findings import LEVELS
+from layers.schema import LAYERS
+from layers.text import cell_text
+from webapp.guard import get_seen, get_user, needs
+
+__all__ = ["bp"]
+
+bp = Blueprint("findings", __name__)
+
+#: Rows on the page; the file has all.
+_MOST = 500
+
+
+@bp.get("/findings")
+@needs("findings.view")
+def show() -> ResponseReturnValue:
+    """The list, filtered by `layer` and `level`."""
+    every = _sorted(get_seen().read("findings"))
+    chosen = {name: request.args.get(name, "") for name in ("layer", "level")}
+    rows = every
+    for name, value in chosen.items():
+        if value:
+            rows = rows[rows[name] == value]
+    counts = every["level"].value_counts().reindex(LEVELS, fill_value=0)
+    return render_template(
+        "findings.html", rows=rows.head(_MOST).astype(object).where(rows.head(_MOST).notna(), None).to_dict("records"),
+        total=len(rows), chosen=chosen, levels=counts.to_dict(), user=get_user(),
+        present=[name for name in LAYERS if name in set(every["layer"])],
+    )
+
+
+@bp.get("/findings.csv")
+@needs("findings.view")
+def table() -> Response:
+    """The whole list as CSV that Excel and WPS open with the right text."""
+    every = _sorted(get_seen().read("findings"))
+    safe = every.map(cell_text)  # a name in the data must not run as a formula
+    answer = make_response(safe.to_csv(index=False).encode("utf-8-sig"))
+    answer.headers["Content-Type"] = "text/csv; charset=utf-8"
+    answer.headers["Content-Disposition"] = "attachment; filename=findings.csv"
+    return answer
+
+
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    order = frame["level"].map({level: number for number, level in enumerate(LEVELS)}).fillna(len(LEVELS))
+    return frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)

@@ -1,0 +1,88 @@
+"""Accounts: who may log in, as what, for which area."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, SelectField, StringField, SubmitField
+from wtforms.validators import InputRequired, Length
+
+from gridmap.accounts import LEAST_PASSWORD, add_account, disable_account, set_password
+from gridmap.roles import ROLE_TITLES, ROLES
+from layers.errors import GridmapError, MoveNotAllowed
+from webapp.guard import get_user, needs
+from webapp.language import current, say
+from webapp.store import get_store
+
+__all__ = ["bp"]
+
+bp = Blueprint("users", __name__)
+
+
+class AccountForm(FlaskForm):
+    """A new account."""
+
+    name = StringField(validators=[InputRequired(), Length(max=200)])
+    role = SelectField()
+    area = StringField(validators=[Length(max=2000)])
+    password = PasswordField(validators=[InputRequired(), Length(min=LEAST_PASSWORD, max=1000)])
+    submit = SubmitField()
+
+
+class PasswordForm(FlaskForm):
+    """A new password for an account, which may log in again with it."""
+
+    password = PasswordField(validators=[InputRequired(), Length(min=LEAST_PASSWORD, max=1000)])
+
+
+class EmptyForm(FlaskForm):
+    """A button."""
+
+
+@bp.route("/users", methods=["GET", "POST"])
+@needs("users.manage")
+def show() -> ResponseReturnValue:
+    """The accounts, and the form for a new one."""
+    form = AccountForm()
+    form.role.choices = [(role, ROLE_TITLES[role][current()]) for role in ROLES]
+    if form.validate_on_submit():
+        try:
+            made = add_account(
+                current_app.config["CITY"], form.name.data, password=form.password.data, role=form.role.data,
+                area=form.area.data or "",
+            )
+        except GridmapError as refusal:
+            flash(str(refusal), "danger")
+        else:
+            flash(say("users.added", name=made.name), "success")
+            return redirect(url_for(".show"))
+    return render_template(
+        "users.html", form=form, accounts=get_store().accounts(), user=get_user(), small=EmptyForm(),
+        change=PasswordForm(),
+    )
+
+
+@bp.post("/users/<name>/disable")
+@needs("users.manage")
+def disable(name: str) -> ResponseReturnValue:
+    """Keep an account from logging in."""
+    if name == get_user().name:
+        raise MoveNotAllowed("you cannot disable your own account; ask another administrator")
+    if EmptyForm().validate_on_submit():
+        disable_account(current_app.config["CITY"], name)
+        flash(say("users.disabled", name=name), "success")
+    return redirect(url_for(".show"))
+
+
+@bp.post("/users/<name>/password")
+@needs("users.manage")
+def password(name: str) -> ResponseReturnValue:
+    """Give an account a new password."""
+    form = PasswordForm()
+    if form.validate_on_submit():
+        set_password(current_app.config["CITY"], name, form.password.data)
+        flash(say("users.password_set", name=name), "success")
+    else:
+        flash(say("users.password_short", n=LEAST_PASSWORD), "danger")
+    return redirect(url_for(".show"))
