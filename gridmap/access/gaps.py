@@ -1,0 +1,196 @@
+"""Where too few are reached: areas of homes beyond the norm's walk, the largest first.
+
+A gap is a cluster of inhabited buildings that none of a kind's facilities reaches within the norm: each lies within
+the merging distance of another one. Its area is drawn around the buildings with a rounded margin of half that
+distance; gaps of one kind do not overlap, and every household beyond the norm is in exactly one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+
+from gridmap.access.frames import require_metres, whole_numbers
+from gridmap.access.held_to import aligned, limits, within
+from gridmap.norms import Norms
+from layers.errors import WrongCall
+
+__all__ = ["COLUMNS", "find_gaps"]
+
+#: Columns of the result, as the layer `gaps` has them.
+COLUMNS = ("kind", "households", "residents", "walk_m_mean", "rank")
+
+#: Corners are rounded with this many segments a quarter, and outlines simplified by this share of the merging distance.
+_ROUND = 6
+_SIMPLER = 0.01
+
+Outline: TypeAlias = gpd.GeoDataFrame | gpd.GeoSeries | shapely.Geometry
+
+
+def find_gaps(
+    buildings: gpd.GeoDataFrame,
+    distances: pd.DataFrame,
+    norms: Norms | Mapping[str, float],
+    *,
+    outline: Outline | None = None,
+    merge_m: float = 60.0,
+    min_households: int = 1,
+) -> gpd.GeoDataFrame:
+    """Gap areas of each facility kind.
+
+    Parameters
+    ----------
+    buildings
+        Areas or points, metric CRS, with `households`, and `residents` where they are known.
+    distances
+        Metres on foot, one row a building, one column a kind (`walk_distances`). NaN: none within reach. A kind without
+        a column has no facility on the map and no gaps: that is missing data, not a gap.
+    norms
+        `load_norms()`, or {kind: metres}.
+    outline
+        Areas, a series or a geometry in the same CRS; gaps are drawn no farther than this.
+    merge_m
+        Buildings at most this far apart (metres between their outlines) belong to one gap.
+    min_households
+        Smaller gaps are left out.
+
+    Returns
+    -------
+    GeoDataFrame of areas, ordered by kind and rank, with the columns of the layer `gaps`: `kind`; `households` and
+    `residents` (Int64; residents null where not known) beyond the norm; `walk_m_mean` in metres, weighted by
+    households, over those that reach any facility at all (null where none does); `rank` within the kind, 1 the most
+    households (ties: the more residents, then the one farther west, then south).
+    Buildings without geometry cannot be drawn and are in none.
+
+    Raises
+    ------
+    CrsMismatch
+        Where buildings or outline are not in one metric CRS.
+    WrongCall
+        Where a column or a building's distances are missing, or `merge_m` or `min_households` is out of range.
+
+    Examples
+    --------
+    >>> homes = gpd.GeoDataFrame({"households": [20, 15, 40]},
+    ...                          geometry=gpd.points_from_xy([0, 50, 500], [0, 0, 0]), crs="EPSG:4549")
+    >>> metres = pd.DataFrame({"market": [700.0, 600.0, 900.0]})
+    >>> find_gaps(homes, metres, {"market": 500})[["households", "walk_m_mean", "rank"]].values.tolist()
+    [[40, 900.0, 1], [35, 657.1428571428571, 2]]
+    """
+    if isinstance(merge_m, bool) or not isinstance(merge_m, int | float) or not 0 < merge_m < math.inf:
+        raise WrongCall(f"merge_m must be metres above 0, not {merge_m!r}; give a number such as 60")
+    if isinstance(min_households, bool) or not isinstance(min_households, int) or min_households < 1:
+        raise WrongCall(f"min_households must be a whole number from 1 on, not {min_households!r}; correct it")
+    require_metres(buildings=buildings)
+    edge = _edge(outline, buildings)
+    metres = aligned(distances, buildings)
+    homes = _homes(buildings)
+    close = _close(homes["shape"].to_numpy(), merge_m)
+
+    found = []
+    drawn: dict[bytes, shapely.Geometry] = {}
+    for limit in limits(norms):  # one kind at a time
+        if limit.kind not in metres:
+            continue
+        walk = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)[homes["row"]]
+        beyond = np.flatnonzero(~within(walk, limit))
+        gaps = _gaps(homes.iloc[beyond].assign(walk=walk[beyond]), close[beyond][:, beyond], min_households)
+        for members, gap in gaps:
+            # many kinds have the very same gap: it is drawn once
+            key = homes["row"].to_numpy()[beyond[members]].tobytes()
+            if key not in drawn:
+                drawn[key] = _draw(homes["shape"].to_numpy()[beyond[members]], merge_m, edge)
+            found.append({"kind": limit.kind, **gap, "geometry": drawn[key]})
+    return _ranked(found, buildings)
+
+
+def _homes(buildings: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Buildings where somebody lives and that have a place: row, shape, households, residents (NaN where unknown)."""
+    shape = buildings.geometry.to_numpy()
+    households = whole_numbers(buildings, "households", "buildings")
+    residents = np.full(len(buildings), np.nan)
+    if "residents" in buildings:
+        known = buildings["residents"].notna().to_numpy()
+        residents[known] = whole_numbers(buildings, "residents", "buildings")[known]
+    row = np.flatnonzero((households > 0) & ~shapely.is_missing(shape) & ~shapely.is_empty(shape))
+    return pd.DataFrame(
+        {"row": row, "shape": shape[row], "households": households[row], "residents": residents[row]}
+    )
+
+
+def _close(shapes: NDArray[np.object_], merge_m: float) -> csr_array:
+    """Which buildings lie within the merging distance of each other: once for all kinds."""
+    one, other = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=merge_m)
+    count = len(shapes)
+    return coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(count, count)).tocsr()
+
+
+def _gaps(
+    homes: pd.DataFrame, close: csr_array, min_households: int
+) -> list[tuple[NDArray[np.intp], dict[str, object]]]:
+    """Clusters of the homes: which of them, and their sums."""
+    if homes.empty:
+        return []
+    _, cluster = connected_components(close, directed=False)
+    reached = homes["walk"].notna()
+    sums = pd.DataFrame({
+        "households": homes["households"], "residents": homes["residents"],
+        "reached": homes["households"].where(reached, 0), "metres": (homes["households"] * homes["walk"]).fillna(0),
+    }).groupby(cluster).sum(min_count=1)
+    order = np.argsort(cluster, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(cluster))[:-1])
+    return [
+        (members[number], {
+            "households": round(row.households),
+            "residents": pd.NA if math.isnan(row.residents) else round(row.residents),
+            "walk_m_mean": row.metres / row.reached if row.reached else math.nan,
+        })
+        for number, row in enumerate(sums.itertuples(index=False))  # one entry a gap
+        if row.households >= min_households
+    ]
+
+
+def _draw(shapes: NDArray[np.object_], merge_m: float, edge: shapely.Geometry | None) -> shapely.Geometry:
+    """The area around the buildings of one gap.
+
+    Grown by three quarters of the merging distance and shrunk by a quarter: neighbours at the merging distance stay
+    joined by a neck, and another gap's area is never reached.
+    """
+    grown = shapely.union_all(shapely.buffer(shapes, merge_m * 0.75, quad_segs=_ROUND))
+    area = shapely.simplify(shapely.buffer(grown, -merge_m * 0.25, quad_segs=_ROUND), merge_m * _SIMPLER)
+    if edge is None:
+        return area
+    parts = shapely.get_parts(shapely.intersection(area, edge))
+    # where the edge only touches the area, lines and points remain; homes outside the outline keep their area
+    parts = parts[shapely.area(parts) > 0]
+    return shapely.union_all(parts) if len(parts) else area
+
+
+def _edge(outline: Outline | None, buildings: gpd.GeoDataFrame) -> shapely.Geometry | None:
+    if outline is None or isinstance(outline, shapely.Geometry):
+        return outline
+    if isinstance(outline, gpd.GeoSeries):
+        outline = outline.to_frame("geometry")
+    require_metres(buildings=buildings, outline=outline)
+    return shapely.union_all(outline.geometry.to_numpy())
+
+
+def _ranked(found: list[dict[str, object]], buildings: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    gaps = gpd.GeoDataFrame(pd.DataFrame(found, columns=[*COLUMNS, "geometry"]), geometry="geometry", crs=buildings.crs)
+    gaps = gaps.astype({"households": "Int64", "residents": "Int64", "walk_m_mean": "float64"})
+    west_south = gaps.bounds.round(3)
+    gaps = gaps.assign(west=west_south["minx"], south=west_south["miny"]).sort_values(
+        ["kind", "households", "residents", "west", "south"], ascending=[True, False, False, True, True],
+        ignore_index=True,
+    )
+    gaps["rank"] = (gaps.groupby("kind").cumcount() + 1).astype("Int64")
+    return gaps[[*COLUMNS, "geometry"]]
