@@ -40,6 +40,8 @@ __all__ = ["CELL", "MOST_ROWS", "stage_csv", "stage_xlsx"]
 CELL = 32_767
 MOST_ROWS = 1_048_576
 MOST_COLUMNS = 16_384
+#: The largest number of a cell, by the same page.
+LARGEST = 9.99999999999999e307
 
 _LON = Column(name="lon", type="number", zh="经度", en="Longitude", short="lon", unit="degrees")
 _LAT = Column(name="lat", type="number", zh="纬度", en="Latitude", short="lat", unit="degrees")
@@ -178,7 +180,7 @@ def _sheet_values(field: Field, notices: Notices) -> pd.Series:
         if not beyond.any():
             return field.values.astype(object).where(field.values.notna(), None)
     if field.type == "number":
-        endless = np.isinf(field.values)
+        endless = field.values.abs() > LARGEST
         notices.add("number_as_text", endless.sum(), field=field.name)
         if not endless.any():
             return field.values.astype(object).where(field.values.notna(), None)

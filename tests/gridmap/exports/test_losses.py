@@ -11,7 +11,9 @@ import pytest
 import shapely
 
 from gridmap.exports import write_layer, write_shapefile
+from gridmap.exports.fields import DICTIONARY
 from gridmap.exports.notices import RULES
+from gridmap.exports.order import FORMATS
 
 WIDE = 2**53 + 1
 
@@ -211,3 +213,9 @@ def test_every_rule_is_met_in_some_test():
 def test_every_rule_speaks_both_languages():
     for english, chinese in RULES.values():
         assert english.isascii() and not chinese.isascii()
+
+
+def test_the_manual_names_every_rule_format_and_column():
+    manual = (Path(__file__).parents[3] / "docs" / "files-out.md").read_text(encoding="utf-8")
+    for word in (*RULES, *FORMATS, *DICTIONARY):
+        assert f"`{word}`" in manual, word
