@@ -10,7 +10,6 @@ from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
-from layers.read import City, read_city
 
 import gridmap
 from gridmap.access.coverage import coverage
@@ -24,6 +23,7 @@ from gridmap.settings import CitySettings
 from gridmap.stores import Store, writing
 from layers.errors import MissingLayer
 from layers.findings import Findings
+from layers.read import City, read_city
 
 __all__ = ["Built", "Frames", "build", "compute"]
 

@@ -13,10 +13,10 @@ import geopandas as gpd
 import pyogrio
 import pytest
 import shapely
-from gridmap.verify import verify
 
 from gridmap.pipeline import build
 from gridmap.stores import open_store
+from gridmap.verify import verify
 from tests import checks
 
 pytestmark = pytest.mark.district
