@@ -98,7 +98,7 @@ def test_other_columns_are_kept_as_they_came() -> None:
 
 
 def test_the_frame_given_is_not_changed() -> None:
-    frame = pd.DataFrame({"code": ["1", "1"], "source_row": [1, 2]})
+    frame = pd.DataFrame({"code": ["1", "1.0"], "layer": ["2", "x"], "source_row": [1, 2]})
     before = frame.copy()
     check(frame, layer("roads"), findings=Findings())
     pd.testing.assert_frame_equal(frame, before)

@@ -77,11 +77,11 @@ def test_collections_keep_the_parts_of_their_own_kind() -> None:
 
 
 def test_layers_of_areas_leave_rows_without_geometry_out_and_name_each() -> None:
-    frame, findings = mend([BOX, None, shapely.Polygon(), POINT, LINE], "districts", code=["a", "b", "c", "d", "e"])
-    assert frame["source_row"].tolist() == [1] and frame.index.tolist() == [0]
-    assert rules(findings) == [("no_geometry", 2, "error"), ("no_geometry", 3, "error"),
+    frame, findings = mend([None, shapely.Polygon(), BOX, POINT, LINE], "districts", code=["a", "b", "c", "d", "e"])
+    assert frame["source_row"].tolist() == [3] and frame.index.tolist() == [0]
+    assert rules(findings) == [("no_geometry", 1, "error"), ("no_geometry", 2, "error"),
                                ("wrong_geometry", 4, "error"), ("wrong_geometry", 5, "error")]  # fmt: skip
-    assert findings.items[0].code == "b" and findings.items[3].what == "row 5: not area: 'line'"
+    assert findings.items[0].code == "a" and findings.items[3].what == "row 5: not area: 'line'"
 
 
 def test_an_area_without_extent_is_left_out_and_said() -> None:
