@@ -84,6 +84,11 @@ def split_levels(
     if "buildings" not in layers or not len(layers["buildings"]):
         raise MissingLayer("there are no buildings to split by; add a layer 'buildings' with footprints and households")
     buildings = _inside(_coded(layers["buildings"]), given.outline, findings)
+    if not len(buildings):
+        raise MissingLayer(
+            f"none of the {len(layers['buildings'])} buildings lies in the outline; check that both are of the same place "
+            "and datum"
+        )
     buildings = fill_households(buildings, findings)
 
     atoms = make_atoms(buildings, rules.micro_grids, findings, outline=given.outline)
