@@ -272,12 +272,12 @@ def _buildings(city: _City) -> Broken:
 def _footprints(city: _City) -> Broken:
     findings = city.store.read("findings")
     excused = set(findings["code"][findings["rule"].isin(EXCUSES)].dropna())
-    buildings = city.buildings[city.buildings["part_of"].isna() & city.buildings["micro_grid"].isin(city.codes)]
+    buildings = city.buildings[city.buildings["micro_grid"].isin(city.codes)]
     geometry = np.asarray(buildings.geometry.array, dtype=object)
     outside = np.nan_to_num(area_outside(geometry, city.area_of(buildings["micro_grid"])))
     far = pd.Series(outside > BUILDING_M2, index=buildings.index)
-    allowed = far & buildings["code"].isin(excused)
-    figure = f"{int((~far).sum())} of {len(far)} buildings inside; {int(allowed.sum())} more reach out and say why"
+    allowed = far & buildings["part_of"].fillna(buildings["code"]).isin(excused)
+    figure = f"{int((~far).sum())} of {len(far)} footprints inside; {int(allowed.sum())} more reach out and say why"
     return _building_codes(city)[buildings.index][far & ~allowed].tolist(), figure
 
 
@@ -347,10 +347,14 @@ def _coverage(city: _City) -> Broken:
     own = table["micro_grid"].map(units["households"].fillna(-1))
     lived_in = households.fillna(0) > 0
     expected = (covered / households.where(lived_in)).astype("float64")
-    bad = own.isna() | (own != households) | ~covered.between(0, households).fillna(False)
+    # Of what nobody mapped nothing is known: neither a count nor a share.
+    unknown = table["status"].eq("no_data")
+    bad = own.isna() | (own != households)
+    bad |= ~unknown & ~covered.between(0, households).fillna(False)
     # rounded to four places at the least
-    bad |= lived_in & ~((share - expected).abs() <= 5e-5) & table["status"].ne("no_data")
-    bad |= ~lived_in & share.notna()
+    bad |= ~unknown & lived_in & ~((share - expected).abs() <= 5e-5)
+    bad |= (unknown | ~lived_in) & share.notna()
+    bad |= unknown & lived_in & covered.notna()
     bad |= table.duplicated(["micro_grid", "kind"], keep=False)
     return table["micro_grid"].fillna("?")[bad.fillna(True).astype(bool)].tolist(), f"{len(table)} rows"
 

@@ -205,7 +205,6 @@ def gpkg_path(url: str | Path) -> Path | None:
 def _new_file(path: Path, crs: pyproj.CRS, meta: dict[str, str]) -> GeoPackage:
     if not path.parent.is_dir():
         raise NotFound(f"there is no folder {path.parent}; make it first")
-    _remove_log(path)
     store = GeoPackage(path, new=True)
     try:
         with store.transaction() as connection:

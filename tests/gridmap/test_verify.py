@@ -203,6 +203,10 @@ def footprint_reaches_out(city: City) -> None:
     city.put("buildings", "b1", "geometry", box(90, 10, 100.06, 20))
 
 
+def part_reaches_out(city: City) -> None:
+    city.put("buildings", "t-2", "geometry", box(90, 101, 180, 150))
+
+
 def households_elsewhere(city: City) -> None:
     for code, count in ((E1, 21), (W1, 17)):
         city.put("micro_grids", code, "households", count)
@@ -302,6 +306,7 @@ def kind_twice(city: City) -> None:
         (divided_without_need, "buildings", "t-1"),
         (whole_and_divided, "buildings", "t-1"),
         (footprint_reaches_out, "footprints", "b1"),
+        (part_reaches_out, "footprints", "t-2"),
         (households_elsewhere, "households", E1),
         (household_lost, "households_total", "households_in"),
         (total_not_told, "households_total", "households_in"),
@@ -357,7 +362,13 @@ def test_a_footprint_may_reach_out_where_a_finding_says_why(city: City, tmp_path
     footprint_reaches_out(city)
     city.frames["findings"] = pd.DataFrame({"layer": ["buildings"], "rule": [rule], "code": ["b1"]})
     result = city.verified(tmp_path / "city.gpkg")
-    assert result.ok and result["footprints"].figure == "3 of 4 buildings inside; 1 more reach out and say why"
+    assert result.ok and result["footprints"].figure == "5 of 6 footprints inside; 1 more reach out and say why"
+
+
+def test_a_part_may_reach_out_where_a_finding_names_its_building(city: City, tmp_path: Path) -> None:
+    part_reaches_out(city)
+    city.frames["findings"] = pd.DataFrame({"layer": ["buildings"], "rule": ["crosses_outline"], "code": ["t"]})
+    assert city.verified(tmp_path / "city.gpkg").ok
 
 
 def test_a_band_that_is_not_told_breaks_what_needs_it(city: City, tmp_path: Path) -> None:

@@ -116,6 +116,17 @@ def test_a_box_finds_what_meets_it(store: Store) -> None:
     assert store.read("buildings", bbox=np.array([0, 0, 45, 45]))["code"].tolist() == ["b1"]
 
 
+def test_a_box_reads_only_what_the_index_finds(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = gpd.GeoDataFrame(geometry=shapely.points(np.arange(2000) * 10.0, 0.0), crs=CRS)
+    decoded: list[int] = []
+    with create_store(url, crs=CRS) as store:
+        store.write("buildings", many)
+        decode = store._geometries
+        monkeypatch.setattr(store, "_geometries", lambda values: decoded.append(len(values)) or decode(values))
+        assert len(store.read("buildings", bbox=(0, -1, 25, 1))) == 3
+    assert decoded == [3]
+
+
 def test_a_box_is_exact_beyond_single_precision(url: str) -> None:
     # at these northings a float32 steps by 0.25 m; the index alone would let neighbours in
     x = 40_500_000 + np.arange(40) * 0.01
