@@ -86,7 +86,7 @@ def split_levels(
     buildings = _inside(_coded(layers["buildings"]), given.outline, findings)
     if not len(buildings):
         raise MissingLayer(
-            f"none of the {len(layers['buildings'])} buildings lies in the outline; check that both are of the same place "
+            f"none of the {len(layers['buildings'])} buildings lies in the outline; check that both are of one place "
             "and datum"
         )
     buildings = fill_households(buildings, findings)
