@@ -165,7 +165,10 @@ _ALL = (
         columns=(
             _c("code", "text", "楼栋编码", "Building code", None, "编码", "楼栋编号", "栋号", "building_id"),
             _NAME, _HOUSEHOLDS, _BASIS,
-            _c("levels", "integer", "层数", "Levels", None, "楼层数", "building_levels", unit="floors"),
+            _c(
+                "levels", "integer", "层数", "Levels", None,
+                "楼层数", "building_levels", "地上层数", "层", "floors", "floor", unit="floors",
+            ),
             _c("units", "integer", "单元数", "Entrance units", None, "单元", unit="entrances"),
             _c("use", "text", "用途", "Use", None, "房屋用途", "building_use"),
             _RESIDENTS, *NEEDS, _ADDRESS,

@@ -23,7 +23,7 @@ def match(headings: list[str], name: str, mapping: dict[str, str] | None = None)
     [("households", "buildings", "households"), ("Households", "buildings", "households"),
      ("户数", "buildings", "households"), (" 户　数 ", "buildings", "households"),
      ("总户数（户）", "buildings", "households"), ("building_levels", "buildings", "levels"),
-     ("BUILDING:LEVELS", "buildings", "levels"), ("楼层数", "buildings", "levels"),
+     ("BUILDING:LEVELS", "buildings", "levels"), ("楼层数", "buildings", "levels"), ("Floor", "buildings", "levels"),
      ("hh_basis", "buildings", "households_basis"), ("highway", "roads", "class"), ("fclass", "roads", "class"),
      ("living_alo", "buildings", "living_alone"), ("类型", "incidents", "category"), ("面积", "facilities", "area_m2"),
      ("姓名*", "staff", "name"), ("６０岁以上", "buildings", "aged_60"), ("0-3岁", "buildings", "aged_0_3")],
