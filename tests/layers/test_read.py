@@ -337,3 +337,13 @@ def test_real_shifted_counties_come_to_lie_on_the_true_ones(shared_data: Path) -
     assert share["gcj02"] > share["wgs84"] and share["gcj02"] > 0.95
     lines, findings = read_layer(path, "districts", source_layer="province_cgcs2000")
     assert len(lines) == 34 and len(findings.errors) == 8 and np.isfinite(lines.total_bounds).all()
+
+
+def test_a_vector_file_without_geometry_is_read_as_a_table(tmp_path: Path) -> None:
+    table = pd.DataFrame({"category": ["x", "y"], "lon": [118.8, None], "lat": [32.0, None]})
+    table.to_parquet(tmp_path / "incidents.parquet")
+    frame, findings = read_layer(tmp_path / "incidents.parquet", "incidents", datum="wgs84")
+    assert frame.geometry.is_empty.tolist() == [False, True] and frame["source_row"].tolist() == [1, 2]
+    assert [(item.rule, item.row) for item in findings] == [("no_coordinates", 2)]
+    with pytest.raises(UnknownDatum):
+        read_layer(tmp_path / "incidents.parquet", "incidents")
