@@ -5,8 +5,6 @@ Series in and out are of dtype object, `str` or None, on one index.
 
 from __future__ import annotations
 
-import codecs
-
 import pandas as pd
 
 __all__ = [
@@ -136,6 +134,4 @@ def beginning(text: str, encoding: str, limit: int) -> str:
     >>> beginning("王府井", "utf-8", 8)
     '王府'
     """
-    # an incremental decoder waits for the rest of a character that was cut, where `errors="ignore"` would misread
-    # the rest of a four-byte GB18030 character as digits
-    return codecs.getincrementaldecoder(encoding)().decode(text.encode(encoding)[:limit])
+    return text.encode(encoding)[:limit].decode(encoding, "ignore")
