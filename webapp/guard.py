@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from werkzeug.exceptions import Forbidden, NotFound, Unauthorized
+from werkzeug.exceptions import Forbidden, Unauthorized
 
 from gridmap.roles import RIGHTS, User, may
 from webapp.seen import Seen
@@ -74,10 +74,8 @@ def init_app(app: Flask) -> None:
     @app.before_request
     def ask() -> ResponseReturnValue | None:
         if request.endpoint is None:
-            # no such page: the same answer for everyone who is logged in, the door for everyone else
-            if not current_user.is_authenticated:
-                return _to_the_door()
-            raise NotFound
+            # no such page, or not for this method: Flask says so to who is logged in; the door for everyone else
+            return None if current_user.is_authenticated else _to_the_door()
         right = right_of(current_app, request.endpoint)
         if right == PUBLIC:
             return None

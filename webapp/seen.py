@@ -101,10 +101,10 @@ class Seen:
         if not self.sees(name):
             raise NotYourArea(f"a {self.user.role} may not see {name}; ask the administrator of the city")
         areas = self.within(within)
-        frame = self._store.read(name, within=areas, bbox=bbox, as_of=as_of)
         if name == "findings":
-            frame = self._own_findings(frame, areas)
-        return self._own_columns(name, frame)
+            # they have no place of their own: a store gives all or none
+            return self._own_findings(self._store.read(name), areas)
+        return self._own_columns(name, self._store.read(name, within=areas, bbox=bbox, as_of=as_of))
 
     def count(self, name: str, *, within: Sequence[str] = ("",)) -> int:
         """How many rows of a layer the user may see."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from flask import Blueprint, Response, render_template, send_file
+from flask import Blueprint, Response, render_template, request, send_file
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from wtforms import SelectField, SelectMultipleField, SubmitField
-from wtforms.widgets import CheckboxInput, ListWidget
 
 from gridmap.delivery import export_layers
+from layers.errors import WrongCall
 from layers.schema import LAYERS
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
@@ -20,54 +18,57 @@ __all__ = ["bp"]
 
 bp = Blueprint("export", __name__)
 
-_FORMATS = ("shapefile", "geopackage", "geojson", "csv", "xlsx", "kml")
+#: What may be chosen, besides layers, and in which words; "" is the city's own coordinates.
+_CHOICES = {
+    "format": {
+        "shapefile": "Shapefile", "geopackage": "GeoPackage", "geojson": "GeoJSON", "csv": "CSV", "xlsx": "Excel",
+        "kml": "KML",
+    },
+    "encoding": {"gb18030": "GB18030", "utf-8": "UTF-8"},
+    "datum": {"": "", "wgs84": "WGS 84", "cgcs2000": "CGCS2000", "gcj02": "GCJ-02", "bd09": "BD-09"},
+    "names": {"zh": "中文", "en": "English"},
+}
 
 
-class ExportForm(FlaskForm):
-    """Which layers, and how written."""
-
-    layers = SelectMultipleField(widget=ListWidget(prefix_label=False), option_widget=CheckboxInput())
-    format = SelectField(choices=[(name, name) for name in _FORMATS])
-    encoding = SelectField(choices=[("gb18030", "GB18030"), ("utf-8", "UTF-8")])
-    datum = SelectField()
-    names = SelectField(choices=[("zh", "中文"), ("en", "English")])
-    submit = SubmitField()
-
-
-@bp.route("/export", methods=["GET", "POST"])
+@bp.get("/export")
 @needs("export.make")
 def show() -> ResponseReturnValue:
-    """The form; then a .zip with the layers, within the asker's reach and columns."""
+    """The form."""
+    return _form({"names": current(), "layers": ["micro_grids"]})
+
+
+@bp.post("/export")
+@needs("export.make")
+def make() -> ResponseReturnValue:
+    """A .zip with the layers, within the asker's reach, rights and columns."""
+    chosen = {name: request.form.get(name, next(iter(choices))) for name, choices in _CHOICES.items()}
+    for name, choices in _CHOICES.items():
+        if chosen[name] not in choices:
+            raise WrongCall(f"{name} is one of {', '.join(filter(None, choices))}, not {chosen[name][:40]!r}")
+    layers = request.form.getlist("layers")
+    if not layers:
+        return _form({**chosen, "layers": []}, problem=say("export.none_chosen"))
+    return _delivery(layers, chosen)
+
+
+def _form(chosen: dict[str, object], problem: str = "") -> str:
     seen = get_seen()
-    form = ExportForm()
-    lang = current()
-    present = [name for name in seen.layers() if name != "findings"]
-    form.layers.choices = [(name, getattr(LAYERS[name], lang)) for name in present]
-    form.datum.choices = [
-        ("", say("export.datum_city")), ("wgs84", "WGS 84"), ("cgcs2000", "CGCS2000"), ("gcj02", "GCJ-02"),
-        ("bd09", "BD-09"),
-    ]
-    if not form.is_submitted():
-        form.layers.data = [name for name in ("micro_grids",) if name in present]
-        form.names.data = lang
-    if form.validate_on_submit() and form.layers.data:
-        return _delivery(form)
-    if form.is_submitted() and not form.layers.data:
-        form.layers.errors = [say("export.none_chosen")]
-    counts = {name: seen.count(name) for name in present}
-    return render_template("export.html", form=form, counts=counts, user=get_user())
+    present = {name: seen.count(name) for name in seen.layers() if name != "findings"}
+    choices = {**_CHOICES, "datum": {**_CHOICES["datum"], "": say("export.datum_city")}}
+    return render_template(
+        "export.html", present=present, choices=choices, chosen=chosen, problem=problem, user=get_user(), titles=LAYERS
+    )
 
 
-def _delivery(form: ExportForm) -> Response:
+def _delivery(layers: list[str], chosen: dict[str, str]) -> Response:
     seen = get_seen()
     with tempfile.TemporaryDirectory(prefix="gridmap-") as folder:
-        path = Path(folder) / "gridmap.zip"
         made = export_layers(
             seen,  # type: ignore[arg-type]  # reads as a store does, within what the person may see
-            form.layers.data, path, within=seen.reach, format=form.format.data, encoding=form.encoding.data,
-            datum=form.datum.data or None, names=form.names.data,
+            layers, Path(folder) / "gridmap.zip", within=seen.reach, format=chosen["format"],
+            encoding=chosen["encoding"], datum=chosen["datum"] or None, names=chosen["names"],
         )
-        # open before the folder goes; the file is gone with the last reader
+        # open before the folder goes; the file is gone with its last reader
         content = made.path.open("rb")
-    name = f"gridmap-{'-'.join(form.layers.data)[:60]}.zip"
+    name = f"gridmap-{'-'.join(layers)[:60]}.zip"
     return send_file(content, mimetype="application/zip", as_attachment=True, download_name=name)

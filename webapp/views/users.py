@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, SelectField, StringField, SubmitField
-from wtforms.validators import InputRequired, Length
+from wtforms import PasswordField, StringField, SubmitField
+from wtforms.validators import AnyOf, InputRequired, Length
 
 from gridmap.accounts import LEAST_PASSWORD, add_account, disable_account, set_password
 from gridmap.roles import ROLE_TITLES, ROLES
@@ -24,7 +24,7 @@ class AccountForm(FlaskForm):
     """A new account."""
 
     name = StringField(validators=[InputRequired(), Length(max=200)])
-    role = SelectField()
+    role = StringField(validators=[AnyOf(ROLES)])
     area = StringField(validators=[Length(max=2000)])
     password = PasswordField(validators=[InputRequired(), Length(min=LEAST_PASSWORD, max=1000)])
     submit = SubmitField()
@@ -45,7 +45,6 @@ class EmptyForm(FlaskForm):
 def show() -> ResponseReturnValue:
     """The accounts, and the form for a new one."""
     form = AccountForm()
-    form.role.choices = [(role, ROLE_TITLES[role][current()]) for role in ROLES]
     if form.validate_on_submit():
         try:
             made = add_account(
@@ -58,8 +57,8 @@ def show() -> ResponseReturnValue:
             flash(say("users.added", name=made.name), "success")
             return redirect(url_for(".show"))
     return render_template(
-        "users.html", form=form, accounts=get_store().accounts(), user=get_user(), small=EmptyForm(),
-        change=PasswordForm(),
+        "users.html", form=form, accounts=get_store().accounts(), user=get_user(),
+        titles={role: ROLE_TITLES[role][current()] for role in ROLES}, least=LEAST_PASSWORD,
     )
 
 

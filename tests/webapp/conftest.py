@@ -1,0 +1,66 @@
+"""The small city in a store, the service of it, and clients that are logged in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+
+from gridmap.accounts import hash_password
+from gridmap.stores import Account, create_store, open_store
+from tests.webapp.small_city import AREAS, CRS, PASSWORD, frames, log_in
+from webapp import create_app
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Passwords hashed with little work: the real work is the point of argon2, and tests log in a hundred times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gridmap.accounts._hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory, quick_hashes: None) -> str:
+    """Path of the city's store; tests that change it copy it first."""
+    path = tmp_path_factory.mktemp("city") / "city.gpkg"
+    hashed = hash_password(PASSWORD)
+    with create_store(path, crs=CRS, name="青溪区") as store:
+        store.write_all(frames().items())
+        store.set_meta(made_at="2026-11-01T08:00:00Z", settings='{"split": {"households": [15, 25, 40]}}')
+        for role, area in AREAS.items():
+            kept = role.removesuffix("_without_area")
+            store.keep_account(Account(name=role, role=kept, area=area, password_hash=hashed))
+        store.keep_account(Account(name="gone", role="admin", area="", password_hash=hashed, active=False))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def app(city: str, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The service of that city."""
+    return create_app(city, INSTANCE=tmp_path_factory.mktemp("instance"), TESTING=True, PROPAGATE_EXCEPTIONS=False)
+
+
+@pytest.fixture(scope="session")
+def clients(app: Flask) -> dict[str, FlaskClient]:
+    """Account name -> client; `nobody` is not logged in."""
+    return {**{name: log_in(app, name) for name in AREAS}, "nobody": app.test_client()}
+
+
+@pytest.fixture
+def fresh(city: str, tmp_path: Path) -> Callable[..., Flask]:
+    """Makes a service of a copy of the city, for tests that change accounts or count attempts."""
+    copy = tmp_path / "city.gpkg"
+    with open_store(city):
+        shutil.copy(city, copy)
+
+    def make(**config: Any) -> Flask:
+        return create_app(copy, INSTANCE=tmp_path / "instance", TESTING=True, PROPAGATE_EXCEPTIONS=False, **config)
+
+    return make
