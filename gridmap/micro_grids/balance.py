@@ -36,8 +36,8 @@ class Wishes:
     shape: float = 0.8
     streets: float = 0.5
     inside: float = 0.6
-    rounds: int = 6
-    tries: int = 4
+    rounds: int = 12
+    tries: int = 6
 
 
 def balance(graph: CellGraph, band: Band, *, seed: int, wishes: Wishes | None = None) -> np.ndarray:
