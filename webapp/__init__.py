@@ -69,6 +69,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         SESSION_COOKIE_SECURE=https,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         BOOTSTRAP_SERVE_LOCAL=True,
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=7),  # styles; their addresses change with their content
         WTF_CSRF_TIME_LIMIT=None,  # a form left open over lunch still works; the token dies with the session
     )
     app.config.update(config)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, send_from_directory
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, send_from_directory, url_for
 
 from webapp.guard import public
 
-__all__ = ["bp"]
+__all__ = ["bp", "static_url"]
 
 bp = Blueprint("assets", __name__)
+
+
+@lru_cache(maxsize=64)
+def _mark(path: Path) -> str:
+    """A piece of the file's hash: a new text is a new address, so browsers may keep the old one for long."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+@bp.app_template_global()
+def static_url(name: str) -> str:
+    """Address of one of the service's own styles or pictures."""
+    folder = Path(current_app.static_folder or "")
+    return url_for("static", filename=name, v=_mark(folder / name))
 
 
 @bp.get("/assets/<name>")
