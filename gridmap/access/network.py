@@ -209,11 +209,8 @@ def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwor
     other = np.concatenate([node[len(node) - len(near_end):], vertex_node[pair[:, 1]]])
     to_xy = np.concatenate([near_xy, drawn.xy[pair[:, 1]]])
     metres = _apart(drawn.xy[from_vertex], to_xy)
-    own, onto = drawn.line[from_vertex], np.concatenate([drawn.segment_line[near_segment], drawn.line[pair[:, 1]]])
-    # where the two lines meet at that very end, a link would only cut the corner
-    stands_on = np.unique(stops.line * nodes + stops.node)
-    met = (own != onto) & (np.isin(onto * nodes + one, stands_on) | np.isin(own * nodes + other, stands_on))
-    links = _shortest(np.minimum(one, other)[~met], np.maximum(one, other)[~met], metres[~met])
+    onto = np.concatenate([drawn.segment_line[near_segment], drawn.line[pair[:, 1]]])
+    links = _links(stops, nodes, one, other, drawn.line[from_vertex], onto, metres)
 
     island, facts = _islands(stops, links, nodes, drawn)
     made = np.unique(node[vertex.sum():][: len(cross_segment)])
@@ -252,6 +249,7 @@ class _Drawn:
     level: Floats
     start: Floats
     end: Floats
+    place: Ints
     start_place: Ints
     end_place: Ints
     segment_line: Ints
@@ -285,7 +283,7 @@ def _draw(roads: gpd.GeoDataFrame) -> _Drawn:
         xy=xy, line=line, along=along, is_end=is_end, shared=np.bincount(place)[place] > 1,
         aloft=(np.abs(layer) + off / 2)[of_line],
         # a level of its own (NaN equals nothing) for what is off the ground
-        level=np.where(off, np.nan, layer)[of_line], start=start, end=end, start_place=place[first],
+        level=np.where(off, np.nan, layer)[of_line], start=start, end=end, place=place, start_place=place[first],
         end_place=place[first + 1], segment_line=segment_line, segment_from_m=along[first],
     )
 
@@ -315,6 +313,9 @@ def _beside(tree: shapely.STRtree, drawn: _Drawn, ends: Ints, join_m: float) -> 
     line = drawn.line[ends]
     other = drawn.segment_line[segment]
     fit = (other != line[end]) & (drawn.level[other] == drawn.level[line[end]])
+    # most ends lie on a vertex of the other line: they have met already
+    at = drawn.place[ends][end]
+    fit &= (drawn.start_place[segment] != at) & (drawn.end_place[segment] != at)
     end, segment, other = end[fit], segment[fit], other[fit]
     xy = foot_of(drawn.xy[ends[end]], drawn.start[segment], drawn.end[segment])
     order = np.lexsort((segment, _apart(xy, drawn.xy[ends[end]]), other, end))
@@ -322,6 +323,21 @@ def _beside(tree: shapely.STRtree, drawn: _Drawn, ends: Ints, join_m: float) -> 
     nearest = np.ones(len(end), dtype=bool)
     nearest[1:] = (end[1:] != end[:-1]) | (other[1:] != other[:-1])
     return end[nearest], segment[nearest], xy[nearest]
+
+
+def _links(
+    stops: Stops, nodes: int, one: Ints, other: Ints, own: Ints, onto: Ints, metres: Floats
+) -> tuple[Ints, Ints, Floats]:
+    """Links between nodes `one` and `other`, of the lines `own` and `onto`; none where these two lines meet there."""
+    apart = one != other
+    one, other, own, onto, metres = one[apart], other[apart], own[apart], onto[apart], metres[apart]
+    concerned = np.zeros(nodes, dtype=bool)
+    concerned[one] = concerned[other] = True
+    few = concerned[stops.node]
+    stands_on = stops.line[few] * nodes + stops.node[few]
+    # where the two lines meet at that very end, a link would only cut the corner
+    met = (own != onto) & (np.isin(onto * nodes + one, stands_on) | np.isin(own * nodes + other, stands_on))
+    return _shortest(np.minimum(one, other)[~met], np.maximum(one, other)[~met], metres[~met])
 
 
 def _close_pairs(xy: Floats, within_m: float) -> Ints:

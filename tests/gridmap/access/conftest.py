@@ -6,6 +6,7 @@ Slow and plain on purpose, and sharing no code with `gridmap.access`. Written fr
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -35,22 +36,32 @@ def may_walk(tags: dict) -> bool:
 
 @dataclass
 class Reference:
-    """Segments (two ends, on the ground or not, so far from street level) in a graph whose nodes are coordinates."""
+    """Segments (two ends, on the ground or not, so far from street level) in a graph.
+
+    Nodes are coordinates, where several lines share a vertex, and coordinates on one level elsewhere.
+    """
 
     graph: nx.Graph = field(default_factory=nx.Graph)
     segments: list = field(default_factory=list)
     ground: list = field(default_factory=list)
     aloft: list = field(default_factory=list)
+    ends: list = field(default_factory=list)
+    shared: set = field(default_factory=set)
+
+    def node(self, level: object, xy: tuple[float, float]) -> object:
+        return key(xy) if key(xy) in self.shared else (level, key(xy))
 
     def join(self, one: object, other: object, metres: float) -> None:
         if one != other and metres < self.graph.get_edge_data(one, other, {"metres": math.inf})["metres"]:
             self.graph.add_edge(one, other, metres=metres)
 
-    def add(self, line: shapely.LineString, ground: bool, aloft: float) -> None:
-        for start, end in pairwise(line.coords):
-            self.graph.add_nodes_from([key(start), key(end)])
-            self.join(key(start), key(end), math.dist(start, end))
-            self.segments.append(shapely.LineString([start, end]))
+    def add(self, line: shapely.LineString, level: object, ground: bool, aloft: float) -> None:
+        for xy in pairwise(line.coords):
+            start, end = (self.node(level, at) for at in xy)
+            self.graph.add_nodes_from([start, end])
+            self.join(start, end, math.dist(*xy))
+            self.segments.append(shapely.LineString(xy))
+            self.ends.append((start, end))
             self.ground.append(ground)
             self.aloft.append(aloft)
 
@@ -59,8 +70,8 @@ class Reference:
         segment = self.segments[at]
         start, end = (shapely.Point(end) for end in segment.coords)
         foot = segment.interpolate(segment.project(spot))
-        self.join(name, key(start.coords[0]), foot.distance(start))
-        self.join(name, key(end.coords[0]), foot.distance(end))
+        self.join(name, self.ends[at][0], foot.distance(start))
+        self.join(name, self.ends[at][1], foot.distance(end))
         return name, at, foot.distance(start)
 
 
@@ -75,13 +86,15 @@ def build(roads: gpd.GeoDataFrame, join_m: float) -> Reference:
             lines += [(part, None if off else layer) for part in shapely.get_parts(shape)]
             aloft += [abs(layer) + off * 0.5] * shapely.get_num_geometries(shape)
     made = Reference()
+    vertices = Counter(key(xy) for line, _ in lines for xy in line.coords)
+    made.shared = {xy for xy, count in vertices.items() if count > 1}
     for level in {level for _, level in lines if level is not None}:
         noded = shapely.union_all([line for line, own in lines if own == level])
         for part in shapely.get_parts(noded):
-            made.add(part, True, abs(level))
-    for (line, level), high in zip(lines, aloft, strict=True):
+            made.add(part, level, True, abs(level))
+    for number, ((line, level), high) in enumerate(zip(lines, aloft, strict=True)):
         if level is None:
-            made.add(line, False, high)
+            made.add(line, ("aloft", number), False, high)
     link(made, lines, join_m)
     return made
 
@@ -91,13 +104,14 @@ def link(made: Reference, lines: list, join_m: float) -> None:
     corners = [{key(xy) for xy in line.coords} for line, _ in lines]
     ends = [(number, end) for number, (line, _) in enumerate(lines) for end in (line.coords[0], line.coords[-1])]
     shapes = np.array([line for line, _ in lines], dtype=object)
+    group = [("aloft", number) if level is None else level for number, (_, level) in enumerate(lines)]
     levels = np.array([math.nan if level is None else level for _, level in lines])
     spots = shapely.points([end for _, end in ends])
     for one, other in zip(*shapely.STRtree(spots).query(spots, predicate="dwithin", distance=join_m), strict=True):
         (line, end), (onto, beside) = ends[one], ends[other]
         met = line != onto and (key(end) in corners[onto] or key(beside) in corners[line])
         if one < other and not met:
-            made.join(key(end), key(beside), math.dist(end, beside))
+            made.join(made.node(group[line], end), made.node(group[onto], beside), math.dist(end, beside))
     for one, onto in zip(*shapely.STRtree(shapes).query(spots, predicate="dwithin", distance=join_m), strict=True):
         line, end = ends[one]
         if line == onto or levels[line] != levels[onto] or key(end) in corners[onto]:
@@ -106,11 +120,11 @@ def link(made: Reference, lines: list, join_m: float) -> None:
         if key(foot.coords[0]) in corners[line]:
             continue
         # the foot lies on one or two of the noded segments: it is a place on each of them
-        name = key(foot.coords[0])
+        name = made.node(group[onto], foot.coords[0])
         for at in np.flatnonzero(shapely.distance(made.segments, foot) < 1e-7):
             if made.ground[at] and shapes[onto].distance(made.segments[at].centroid) < 1e-7:
                 made.place(name, foot, at)
-        made.join(key(end), name, spots[one].distance(foot))
+        made.join(made.node(group[line], end), name, spots[one].distance(foot))
 
 
 def nearest_segment(made: Reference, spot: shapely.Point, allowed: np.ndarray) -> tuple[int, float]:
@@ -129,7 +143,7 @@ def reference_walks(
     # islands: short parts that are not the largest
     length = pd.Series([segment.length for segment in made.segments])
     part_of = {node: part for part, nodes in enumerate(nx.connected_components(made.graph)) for node in nodes}
-    part = pd.Series([part_of[key(segment.coords[0])] for segment in made.segments])
+    part = pd.Series([part_of[start] for start, _ in made.ends])
     # of two segments on top of each other one was dissolved in the union: lengths of parts are near enough here
     total = length.groupby(part).sum()
     islands = total.index[(total < 300) & (total < 0.01 * total.sum()) & (total < total.max())]

@@ -190,11 +190,8 @@ GRID = st.integers(0, 12).map(lambda n: n * 10.0)
 SPOT = st.tuples(GRID, GRID)
 LINE = st.lists(SPOT, min_size=2, max_size=4, unique=True)
 HOW = st.sampled_from(["ground", "ground", "ground", "bridge", "up"])
-# to the millimetre and then something odd, another for x than for y: next to no place is equally near to two lines
-ODD = st.tuples(
-    st.integers(-20_000, 140_000).map(lambda mm: mm / 1000 + math.pi / 1e4),
-    st.integers(-20_000, 140_000).map(lambda mm: mm / 1000 + math.e / 1e4),
-)
+# an odd part, another for x than for y: no place is all but equally near to two lines through whole tens
+ODD = st.tuples(st.integers(-20, 140).map(lambda m: m + 0.37), st.integers(-20, 140).map(lambda m: m + 0.73))
 
 
 @given(
@@ -202,7 +199,7 @@ ODD = st.tuples(
     doors=st.lists(ODD, min_size=1, max_size=5),
     sites=st.lists(st.tuples(ODD, st.sampled_from(["market", "toilet"])), min_size=1, max_size=5),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_small_network_agrees_with_brute_force(reference, lines, doors, sites):
     # whole tens make many crossings, shared corners and lines on top of each other; odd places make few ties
     made = roads(
