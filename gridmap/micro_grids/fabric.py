@@ -98,7 +98,7 @@ def make_fabric(
     everything = _node([bounds, *shapely.boundary(inside), *ridges])
     faces = _faces_of(everything, outline)
 
-    middle = shapely.point_on_surface(faces)
+    middle = _well_inside(faces)
     block = _containing(blocks, middle)
     label = _label(faces, middle, block, atoms, block_of_atom, samples, sample_atom)
     edges = face_edges(faces)
@@ -116,10 +116,16 @@ def _node(lines: list[shapely.Geometry]) -> shapely.Geometry:
 def _faces_of(noded: shapely.Geometry, outline: shapely.Geometry) -> np.ndarray:
     """Faces of noded lines that lie in the outline, in an order that depends on the geometry alone."""
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
-    faces = faces[shapely.intersects(outline, shapely.point_on_surface(faces))]
+    faces = faces[shapely.intersects(outline, _well_inside(faces))]
     faces = shapely.normalize(faces)
     bounds = np.round(shapely.bounds(faces), 3)
     return faces[np.lexsort((np.round(shapely.area(faces), 4), *bounds.T[::-1]))]
+
+
+def _well_inside(faces: np.ndarray) -> np.ndarray:
+    """A point of each face that does not lie in a spike of it: the centroid where it is inside."""
+    centre = shapely.centroid(faces)
+    return np.where(shapely.contains(faces, centre), centre, shapely.point_on_surface(faces))
 
 
 def _onto_outline(faces: np.ndarray, edges: Edges, outline: shapely.Geometry) -> np.ndarray:
