@@ -16,7 +16,7 @@ from shapely import affinity
 
 from layers.sample.fabric import Building, Fabric
 from layers.sample.plots import Plot
-from layers.sample.shapes import GRID_M, south_facing
+from layers.sample.shapes import GRID_M, longest_side, south_facing
 from layers.sample.streets import Street
 
 __all__ = ["build_estate"]
@@ -42,22 +42,24 @@ def build_estate(
         Middle lines that a way in may start from.
     """
     managed = plot.use == "managed"
-    east = south_facing(land)
-    angle = float(np.degrees(np.arctan2(east[1], east[0])))
     origin = tuple(shapely.get_coordinates(land.centroid)[0])
-    rows = _best_rows(affinity.rotate(land, -angle, origin=origin), rng, towers=managed)
+    # narrow land that slants has no room for rows to the south; there they follow its longer side
+    for east in (south_facing(land), longest_side(land)[0]):
+        angle = float(np.degrees(np.arctan2(east[1], east[0])))
+        rows = _best_rows(affinity.rotate(land, -angle, origin=origin), rng, towers=managed)
+        if rows.buildings:
+            break
 
     def back(shape: shapely.Geometry) -> shapely.Geometry:
         return affinity.rotate(shape, angle, origin=origin)
 
     spine, paths = back(rows.spine_line()), [back(path) for path in rows.paths()]
     way_in = _way_in([spine, *paths], plot.gross, streets)
-    open_ground = shapely.buffer(shapely.union_all([spine, way_in]), 2.4)
     # each house of the estate is turned back to where the land lies
     for building in rows.buildings:
         building.shape = shapely.set_precision(back(building.shape), GRID_M)
         building.estate, building.block = plot.estate, plot.block
-    fabric.buildings += [one for one in rows.buildings if not shapely.intersects(one.shape, open_ground)]
+    fabric.buildings += [one for one in rows.buildings if shapely.within(one.shape, land)]
     fabric.greens += [("garden", "", shapely.set_precision(back(garden), GRID_M)) for garden in rows.gardens()]
     fabric.ways += [Street(name="", kind="service", line=line) for line in (spine, way_in)]
     fabric.ways += [Street(name="", kind="footway", line=path) for path in paths]

@@ -67,7 +67,7 @@ def line_street(fabric: Fabric, plot: Plot, front: Front, keep_free: shapely.Geo
     )
     taken = shapely.union_all([keep_free, *(one.shape for one in fabric.buildings if one.block == plot.block)])
     fits = (shapely.get_type_id(shapes) == 3) & (shapely.area(shapes) > 60.0)
-    fits &= (shapely.area(shapely.intersection(shapes, taken)) < 0.3) & (rng.random(count) > 0.06)
+    fits &= (shapely.area(shapely.intersection(shapes, taken)) < 0.15) & (rng.random(count) > 0.06)
     usual = int(rng.choice((4, 5, 6) if street.kind == "primary" else (2, 3, 3, 4)))
     levels = np.maximum(usual + rng.choice((-1, 0, 0, 1), count), 2)
     homes = np.round((levels - 1) * shapely.area(shapes) / 155.0).astype(int)

@@ -179,6 +179,7 @@ def _with_oddities(frame: gpd.GeoDataFrame, ground: Ground, rng: Generator) -> g
     first = rng.choice(len(frame), _REPEATED + _OUTSIDE + 1, replace=False)
     again = frame.iloc[first[:_REPEATED]].copy()
     again["reported_at"] += pd.to_timedelta(rng.integers(5, 55, _REPEATED), unit="min")
+    again["closed_at"] = again["closed_at"].clip(lower=again["reported_at"] + pd.Timedelta(minutes=10))
     again["text"] = "重复反映：" + again["text"]
     again["source"] = "hotline"
     outside = frame.index[first[_REPEATED:-1]]

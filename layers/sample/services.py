@@ -140,7 +140,7 @@ def _singles(ground: Ground, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     main = shapely.union_all([road.line for road in ground.roads if road.kind in ("primary", "secondary", "tertiary")])
     where = np.select(
         [np.isin(kinds, _ON_GREEN), np.isin(kinds, _ON_STREETS)],
-        [np.where(shapely.intersects(green, points), points, shapely.point_on_surface(green)),
+        [shapely.get_point(shapely.shortest_line(green, points), 0),
          shapely.get_point(shapely.shortest_line(main, points), 0)],
         shapely.point_on_surface(host),
     )

@@ -22,7 +22,8 @@ from layers.sample.plots import touching
 from layers.sample.shapes import cut, longest_side
 from layers.schema import LAYERS
 
-SEEDS = (SEED, 11)
+#: The last has an estate on land too narrow for rows to the south.
+SEEDS = (SEED, 11, 101)
 
 
 @lru_cache(maxsize=4)
@@ -108,8 +109,8 @@ def test_slabs_of_estates_face_south(demo):
     assert len(slabs) > 20
     turns = np.array([longest_side(shape)[0] for shape in slabs.geometry])
     # 14 degrees at most from the plan's east, which is turned by 7 from the grid's
-    assert np.degrees(np.arctan2(turns[:, 1], turns[:, 0])).min() > -22.0
-    assert np.degrees(np.arctan2(turns[:, 1], turns[:, 0])).max() < 8.0
+    angle = np.degrees(np.arctan2(turns[:, 1], turns[:, 0]))
+    assert ((angle > -22.0) & (angle < 8.0)).mean() > 0.9
 
 
 def test_streets_join_and_are_no_chessboard(demo):

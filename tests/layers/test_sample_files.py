@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
 import pytest
 import shapely
@@ -92,7 +94,7 @@ def test_text_files_are_the_same_bytes_every_time(made, tmp_path):
 
 def test_an_earlier_demo_is_written_over(made, tmp_path):
     folder = tmp_path / "twice"
-    write_demo(folder)
+    shutil.copytree(made.folder, folder)
     (folder / "incidents.csv").write_text("spoilt")
     write_demo(folder)
     assert (folder / "incidents.csv").read_bytes() == (made.folder / "incidents.csv").read_bytes()
