@@ -66,6 +66,8 @@ def even(geometry: gpd.GeoSeries, notices: Notices) -> gpd.GeoSeries:
 def turned(geometry: gpd.GeoSeries, *, exterior_cw: bool) -> gpd.GeoSeries:
     """Rings turned: outer ones clockwise for a shapefile, against the clock for GeoJSON (RFC 7946, 3.1.6).
 
+    GDAL turns them too; turned beforehand, what is read back compares at once.
+
     Examples
     --------
     >>> turned(gpd.GeoSeries([shapely.box(0, 0, 1, 1)]), exterior_cw=True)[0].exterior.is_ccw

@@ -74,6 +74,7 @@ def test_files_placed_beside_others_are_taken_back_where_one_fails(tmp_path, mon
     for name in ("a.dbf", "a.shp"):
         (made / name).write_text("new")
         (out / name).write_text("old")
+    (made / "a.cpg").write_text("new, without an old one")
     (out / "b.txt").write_text("other")
     rename = Path.rename
 

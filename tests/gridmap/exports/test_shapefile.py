@@ -193,6 +193,29 @@ def test_a_file_that_reads_back_otherwise_is_never_handed_over(tmp_path, points,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("column", ["households", "area_m2"])
+def test_a_changed_number_is_never_handed_over(tmp_path, points, monkeypatch, column):
+    class Careless:
+        read_dataframe = staticmethod(pyogrio.read_dataframe)
+
+        @staticmethod
+        def write_dataframe(table, path, **options):
+            pyogrio.write_dataframe(table.assign(**{column: table[column] + 1}), path, **options)
+
+    monkeypatch.setattr(shapefile, "pyogrio", Careless)
+    with pytest.raises(DataBroken, match=f"2 other (values|numbers) in {column}"):
+        write_shapefile(points({"households": [25, 30], "area_m2": [1.5, 2.5]}), tmp_path / "out", layer="grids")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_codes_stay_text_and_counts_whole_whatever_a_file_made_of_them(tmp_path, points):
+    frame = points({"code": [330101001001, 330101001002], "parent": [330101001.0, None], "households": [25.0, None]})
+    made = write_shapefile(frame, tmp_path / "out", layer="grids")
+    got = pyogrio.read_dataframe(tmp_path / "out" / "grids.shp")
+    assert got["code"].tolist() == ["330101001001", "330101001002"] and got["parent"][0] == "330101001"
+    assert made.dictionary.set_index("short").loc["households", "stored"] == "N 2"
+
+
 def test_a_moved_geometry_is_never_handed_over(tmp_path, points, monkeypatch):
     class Careless:
         read_dataframe = staticmethod(pyogrio.read_dataframe)

@@ -198,7 +198,7 @@ def test_a_crs_that_cannot_hold_the_place_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("format", ["geopackage", "geojson", "kml"])
-@pytest.mark.parametrize("spoil", ["text", "place", "row"])
+@pytest.mark.parametrize("spoil", ["text", "number", "place", "row"])
 def test_what_reads_back_otherwise_is_never_handed_over(tmp_path, points, monkeypatch, format, spoil):
     class Careless:
         read_dataframe = staticmethod(pyogrio.read_dataframe)
@@ -207,6 +207,8 @@ def test_what_reads_back_otherwise_is_never_handed_over(tmp_path, points, monkey
         def write_dataframe(table, path, **options):
             if spoil == "text":
                 table = table.assign(code=table["code"].str[:1])
+            elif spoil == "number":
+                table = table.assign(area_m2=["9.5", "2.5"] if format == "kml" else [9.5, 2.5])
             elif spoil == "place":
                 table = table.set_geometry(table.geometry.translate(0.001))
             else:
@@ -214,7 +216,13 @@ def test_what_reads_back_otherwise_is_never_handed_over(tmp_path, points, monkey
             pyogrio.write_dataframe(table, path, **options)
 
     monkeypatch.setattr(vector, "pyogrio", Careless)
-    says = {"text": "other values in code", "place": "other geometries", "row": "1 rows instead of 2"}[spoil]
+    says = {
+        "text": "other values in code",
+        "number": "1 other (values|numbers) in area_m2",
+        "place": "other geometries",
+        "row": "1 rows instead of 2",
+    }[spoil]
+    frame = points({"code": ["12", "34"], "area_m2": [1.5, 2.5]})
     with pytest.raises(DataBroken, match=says):
-        write_layer(points({"code": ["12", "34"]}), tmp_path / "out", layer="facilities", format=format)
+        write_layer(frame, tmp_path / "out", layer="facilities", format=format)
     assert list(tmp_path.iterdir()) == []
