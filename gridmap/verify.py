@@ -106,12 +106,12 @@ def verify(store: Store) -> Verification:
     >>> with create_store(f"{folder.name}/city.gpkg", crs=4549) as store:
     ...     verify(store)
     Traceback (most recent call last):
-    layers.errors.MissingLayer: .../city.gpkg has no micro-grids to verify; run gridmap build first
+    layers.errors.MissingLayer: the city has no micro-grids to verify; run gridmap build first
     >>> folder.cleanup()
     """
     city = _City(store)
     if not len(city.micro_grids):
-        raise MissingLayer(f"{store.url} has no micro-grids to verify; run gridmap build first")
+        raise MissingLayer("the city has no micro-grids to verify; run gridmap build first")
     return Verification(tuple(
         Promise(
             name=name, zh=zh, en=en, ok=not broken, broken=len(broken),

@@ -35,13 +35,15 @@ from gridmap.stores.gpkg_format import (
 )
 from gridmap.stores.models import FID, GEOM, index_columns, layer_table
 from gridmap.stores.sql_store import Box, SqlStore
-from layers.errors import BadFile, GridmapError, NotACity, StoreBusy
+from layers.errors import BadFile, DataBroken, GridmapError, NotACity, StoreBusy
 from layers.schema import Layer
 
 __all__ = ["GeoPackage"]
 
 #: Numbers for coordinate systems that have none of their own start here; EPSG ends below.
 _OWN_SRS = 100_000
+#: What is left of the log beside the file once its content is in the file.
+_LOG_BYTES = 4 * 1024 * 1024
 _RTREE_DEFINITION = "http://www.geopackage.org/spec120/#extension_rtree"
 
 
@@ -74,6 +76,8 @@ class GeoPackage(SqlStore):
             return StoreBusy(f"{self.title} is being written by another process; try again when it is done")
         if "not a database" in said or "malformed" in said:
             return NotACity(f"{self.title} is no GeoPackage or is damaged ({said}); put a backup in its place")
+        if "no such column" in said or "no such table" in said:
+            return DataBroken(f"{self.title} lacks what gridmap made ({said}); build it again or restore a backup")
         if "readonly" in said:
             return BadFile(f"{self.title} may not be written to; ask for write permission on the file and its folder")
         if "unable to open" in said:
@@ -236,6 +240,7 @@ def _engine(path: Path, *, new: bool, busy_seconds: float) -> Engine:
             # in the file itself, not in the log, since GDAL looks at the file's first bytes
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {USER_VERSION}")
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         # QGIS turns the log off when it closes a file, a backup comes without one; a read-only file stays as it is
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")

@@ -23,7 +23,7 @@ from sqlalchemy.schema import CreateSchema, CreateTable
 from gridmap.stores.frames import Ready, epsg_number
 from gridmap.stores.models import GEOM, Kind, index_columns, layer_table
 from gridmap.stores.sql_store import Box, SqlStore
-from layers.errors import BadFile, GridmapError, NotACity, NotFound, StoreBusy, WrongCall
+from layers.errors import BadFile, DataBroken, GridmapError, NotACity, NotFound, StoreBusy, WrongCall
 from layers.schema import Layer
 
 __all__ = ["Postgis"]
@@ -220,6 +220,9 @@ def _explained(error: BaseException | None, title: str) -> GridmapError | None:
         return BadFile(f"{title} refused ({_first_line(error)}); ask the database's owner for the right")
     if isinstance(error, psycopg.errors.FeatureNotSupported) and "extension" in str(error):
         return BadFile(f"{title} has no PostGIS; install PostGIS on its server")
+    if isinstance(error, (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)):
+        said = _first_line(error)
+        return DataBroken(f"{title} lacks what gridmap made ({said}); build it again or restore a backup")
     if isinstance(error, psycopg.errors.DiskFull):
         return BadFile(f"{title} cannot be written ({_first_line(error)}); make room on the disk and try again")
     if isinstance(error, psycopg.OperationalError):

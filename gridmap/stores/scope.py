@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, false, func, or_
+from sqlalchemy import ColumnElement, Table, and_, false, func, or_, true
 
 from layers.schema import LEVEL_PARENTS
 
@@ -48,11 +48,11 @@ def covering(within: Sequence[str]) -> list[str]:
     return kept
 
 
-def starts_with(column: ColumnElement[Any], within: Sequence[str]) -> ColumnElement[bool] | None:
-    """A condition that holds where the column's code starts with one of `within`; None where all rows do."""
+def starts_with(column: ColumnElement[Any], within: Sequence[str]) -> ColumnElement[bool]:
+    """A condition that holds where the column's code starts with one of `within`; for ("",) also where it has none."""
     codes = covering(within)
     if codes == [""]:
-        return None
+        return true()
     if not codes:
         return false()
     if len(codes) <= _FEW:

@@ -315,27 +315,18 @@ class SqlStore(Store, ABC):
 
     def _area(self, connection: Connection, codes: Sequence[str]) -> shapely.Geometry:
         """The areas that codes name, joined: each from its own level, else from the units whose codes start so."""
-        parts: list[np.ndarray] = []
-        for code in codes:
-            own = LEVEL_OF.get(len(code))
-            below = [name for size, name in LEVEL_OF.items() if size > len(code)]
-            for name in ([own] if own else []) + below:
-                found = self._units(connection, name, code)
-                if len(found):
-                    parts.append(found)
-                    break
-        return shapely.union_all(np.concatenate(parts)) if parts else shapely.Polygon()
-
-    def _units(self, connection: Connection, name: str, code: str) -> np.ndarray:
-        kept = self.kept(connection, name)
-        if not kept:
-            return np.array([], dtype=object)
-        table = layer_table(LAYERS[name], kept, schema=self.schema)
-        condition = starts_with(table.c.code, [code])
-        query = select(self._geometry_column(table)).where(table.c[GEOM].is_not(None))
-        if condition is not None:
-            query = query.where(condition)
-        return self._geometries(connection.execute(query).scalars().all())
+        left, parts = set(codes), [np.array([], dtype=object)]
+        for size, name in LEVEL_OF.items():
+            asked = sorted(code for code in left if len(code) <= size)
+            kept = self.kept(connection, name)
+            if not asked or not kept:
+                continue
+            table = layer_table(LAYERS[name], kept, schema=self.schema)
+            query = select(table.c.code, self._geometry_column(table)).where(table.c[GEOM].is_not(None))
+            rows = connection.execute(query.where(starts_with(table.c.code, asked))).all()
+            parts.append(self._geometries([row[1] for row in rows]))
+            left -= {row[0][:length] for row in rows for length in {len(code) for code in asked}}
+        return shapely.union_all(np.concatenate(parts))
 
     def write(self, layer: str, frame: gpd.GeoDataFrame | pd.DataFrame) -> None:
         """Put the frame in place of all rows of the layer, in one transaction; see `write_all`."""
@@ -437,8 +428,7 @@ def _box(item: Layer, bbox: Box) -> shapely.Geometry:
 def _by_code(table: Table, item: Layer, within: Sequence[str]) -> list[Any]:
     """Conditions for a layer whose rows carry a code; findings are about the city and belong to no smaller area."""
     if item.name in CODE_OF:
-        condition = starts_with(table.c[CODE_OF[item.name]], within)
-        return [] if condition is None else [condition]
+        return [starts_with(table.c[CODE_OF[item.name]], within)]
     if not item.geometry and covering(within) != [""]:
         return [table.c[FID].is_(None)]
     return []

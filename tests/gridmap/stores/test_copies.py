@@ -47,6 +47,24 @@ def test_a_copy_in_either_kind_is_the_city(
                 assert copy.accounts() == [WANG] and copy.account("wang").created_at == city.account("wang").created_at
 
 
+def test_a_copy_is_of_one_moment_though_others_write(
+    city: SqlStore, fresh_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, other = city.read, open_store(city.url)
+
+    def read_while_another_writes(name: str) -> pd.DataFrame:
+        other.write("staff", pd.DataFrame({"name": ["came later"]}))
+        return read(name)
+
+    monkeypatch.setattr(city, "read", read_while_another_writes)
+    url = fresh_url()
+    with city, other:
+        copy_store(city, url)
+        assert other.count("staff") == 1
+    with open_store(url) as copy:
+        assert copy.read("staff")["name"].tolist() == ["李", "王"]
+
+
 def test_a_copy_takes_the_place_of_a_city_and_leaves_its_other_accounts(
     city: SqlStore, fresh_url: Callable[[], str]
 ) -> None:

@@ -15,7 +15,7 @@ from gridmap.stores.migrations import check_version, migrate_store, steps_taken
 from gridmap.stores.models import control_tables
 from gridmap.stores.sql_store import SqlStore
 from gridmap.stores.steps import STEPS, Step
-from layers.errors import NotACity, StoreTooNew, StoreTooOld
+from layers.errors import DataBroken, NotACity, StoreTooNew, StoreTooOld
 
 CRS = "EPSG:4549"
 
@@ -106,6 +106,15 @@ def test_a_layer_that_came_later_is_read_as_empty_and_made_when_written(store: S
     gap = gpd.GeoDataFrame({"kind": ["clinic"], "rank": [1]}, geometry=[shapely.box(0, 0, 9, 9)], crs=CRS)
     store.write("gaps", gap)
     assert store.read("gaps", bbox=(1, 1, 2, 2))["kind"].tolist() == ["clinic"]
+
+
+def test_a_column_or_layer_that_somebody_took_away_is_told(store: SqlStore) -> None:
+    with store.transaction() as connection:
+        connection.execute(text(f"ALTER TABLE {qualified(store, 'staff')} DROP COLUMN phone"))
+        connection.execute(text(f"DROP TABLE {qualified(store, 'gaps')}"))
+    for ask in (lambda: store.read("staff"), lambda: store.count("gaps"), store.layers):
+        with pytest.raises(DataBroken, match="lacks what gridmap made"):
+            ask()
 
 
 def test_a_column_that_came_later_is_read_as_missing_and_made_when_written(store: SqlStore) -> None:
