@@ -103,15 +103,8 @@ def demo_layers(*, seed: int = SEED) -> dict[str, gpd.GeoDataFrame | pd.DataFram
     duties = organization.staff(rng)
     codes = dict(zip(lands["name"], lands["code"], strict=True))
     homes = homes.assign(estate=homes["estate"].map(codes))
-    outline = gpd.GeoDataFrame(
-        {
-            "code": [COMMUNITY[0]], "name": [COMMUNITY[1]], "parent": [STREET[0]],
-            "households": [int(homes["households"].sum())], "residents": [int(homes["residents"].sum())],
-        },
-        geometry=[ground.bones.outline], crs=CRS,
-    )
     frames = {
-        "communities": outline,
+        **_levels(ground, homes),
         "estates": lands,
         "buildings": homes[[*_BUILDING_HEADINGS, "geometry"]],
         **_land(ground),
@@ -185,6 +178,19 @@ def _check_folder(folder: Path) -> None:
         raise WrongCall(f"{folder} holds other files; give a new folder, so that the demo writes over nothing of yours")
 
 
+def _levels(ground: Ground, homes: gpd.GeoDataFrame) -> dict[str, gpd.GeoDataFrame]:
+    """District, street and community: one of each, so that each is as large as the community and nests in the next."""
+    totals = {name: [int(homes[name].sum())] for name in ("households", "residents")}
+    levels = (("districts", DISTRICT, None), ("streets", STREET, DISTRICT[0]), ("communities", COMMUNITY, STREET[0]))
+    return {
+        level: gpd.GeoDataFrame(
+            {"code": [code], "name": [name], **({"parent": [parent]} if parent else {}), **totals},
+            geometry=[ground.bones.outline], crs=CRS,
+        )
+        for level, (code, name), parent in levels
+    }
+
+
 def _land(ground: Ground) -> dict[str, gpd.GeoDataFrame]:
     """Roads, walls, water and green, with codes."""
     roads, fabric = ground.roads, ground.fabric
@@ -232,7 +238,7 @@ def _write_vectors(folder: Path, layers: dict[str, Any]) -> None:
     path = folder / "buildings.gpkg"
     path.unlink(missing_ok=True)
     layers["buildings"].rename(columns=_BUILDING_HEADINGS).to_file(path, layer="buildings", engine="pyogrio")
-    for name in ("communities", "estates", "roads", "barriers", "water", "green"):
+    for name in ("districts", "streets", "communities", "estates", "roads", "barriers", "water", "green"):
         path = folder / f"{name}.geojson"
         path.unlink(missing_ok=True)
         layers[name].to_crs(4326).to_file(path, driver="GeoJSON", COORDINATE_PRECISION=7)

@@ -183,9 +183,8 @@ def _with_oddities(frame: gpd.GeoDataFrame, ground: Ground, rng: Generator) -> g
     again["text"] = "重复反映：" + again["text"]
     again["source"] = "hotline"
     outside = frame.index[first[_REPEATED:-1]]
-    far = shapely.line_interpolate_point(
-        shapely.boundary(shapely.buffer(ground.bones.outline, 130.0)), rng.random(_OUTSIDE), normalized=True
-    )
+    rings = shapely.boundary(shapely.buffer(ground.bones.outline, rng.uniform(70.0, 190.0, _OUTSIDE)))
+    far = shapely.line_interpolate_point(rings, rng.random(_OUTSIDE), normalized=True)
     geometry = frame.geometry.to_numpy().copy()
     geometry[outside] = far
     geometry[first[-1]] = None

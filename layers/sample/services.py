@@ -109,6 +109,9 @@ def facilities(ground: Ground, table: gpd.GeoDataFrame, rng: Generator) -> gpd.G
     """
     frames = [_public(table), _singles(ground, table), _repeated(ground, table, rng), _shops(ground, table, rng)]
     found = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), geometry="geometry", crs=table.crs)
+    # bus stops on border streets stand on the community's side
+    home = shapely.buffer(ground.bones.outline, -2.0)
+    found.geometry = shapely.get_point(shapely.shortest_line(home, found.geometry.to_numpy()), 0)
     found.insert(0, "code", [f"SS{number:04d}" for number in range(1, len(found) + 1)])
     rows = table.sindex.nearest(found.geometry, return_all=False)[1]
     found["address"] = table["address"].to_numpy()[rows]
