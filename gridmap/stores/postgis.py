@@ -16,7 +16,7 @@ import numpy as np
 import psycopg
 import pyproj
 import shapely
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, delete, event, func, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, delete, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateSchema, CreateTable
 
@@ -189,7 +189,10 @@ class Postgis(SqlStore):
         return np.asarray(shapely.set_srid(shapely.from_wkb(wkb), 0), dtype=object)
 
     def _near(self, table: Table, box: Box) -> Any:
-        return table.c[GEOM].op("&&")(func.ST_MakeEnvelope(*box, func.ST_SRID(table.c[GEOM])))
+        # asked once for the query: an SRID asked of every row would keep the index out
+        row = table.alias().c[GEOM]
+        srid = select(func.ST_SRID(row)).where(row.is_not(None)).limit(1).scalar_subquery()
+        return table.c[GEOM].op("&&")(func.ST_MakeEnvelope(*box, srid))
 
     def _run(self, connection: Connection, statement: str) -> None:
         connection.exec_driver_sql(statement)
