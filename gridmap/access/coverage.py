@@ -91,9 +91,8 @@ def coverage(
     people = whole_numbers(buildings, "households", "buildings")
     unit: NDArray[np.intp] = codes.get_indexer(pd.Index(buildings["micro_grid"]))
 
-    # buildings where somebody lives, micro-grid by micro-grid
+    # buildings where somebody lives
     lived = np.flatnonzero((unit >= 0) & (people > 0))
-    lived = lived[np.argsort(unit[lived], kind="stable")]
     unit, people = unit[lived], people[lived]
     households = np.bincount(unit, weights=people, minlength=len(codes)).astype(np.float64)
 

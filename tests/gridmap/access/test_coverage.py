@@ -67,6 +67,13 @@ def test_counted_by_hand(micro_grids, homes, metres):
     assert unreached[["walk_m_mean", "walk_m_max"]].isna().all()
 
 
+@pytest.mark.parametrize(("near", "status"), [(0, "gap"), (1, "partial"), (999, "partial"), (1000, "covered")])
+def test_one_household_more_or_less_decides_the_status(near, status):
+    homes = pd.DataFrame({"micro_grid": "1", "households": [near, 1000 - near]})
+    table = coverage(pd.DataFrame({"code": ["1"]}), homes, pd.DataFrame({"market": [1.0, 900.0]}), {"market": 500})
+    assert table.loc[0, ["covered_households", "status"]].tolist() == [near, status]
+
+
 def test_what_nobody_knows_is_no_data(micro_grids, homes, metres):
     table = coverage(micro_grids, homes, metres, {"market": 500, "toilet": 300}).set_index(["micro_grid", "kind"])
     unmapped = table.loc[(CODES[0], "toilet")]

@@ -71,6 +71,17 @@ def test_distance_is_between_outlines_not_between_centres():
     assert len(find_gaps(blocks, walks(900, 900), {"market": 500}, merge_m=49)) == 2
 
 
+def test_a_building_where_nobody_lives_joins_nothing():
+    houses = homes((0, 0), (50, 0), (100, 0), households=[7, 0, 8])
+    assert find_gaps(houses, walks(900, 900, 900), {"market": 500})["households"].tolist() == [8, 7]
+
+
+def test_the_margin_is_half_the_merging_distance():
+    [gap] = find_gaps(homes((0, 0)), walks(900), {"market": 500}, merge_m=80).geometry
+    assert gap.bounds == pytest.approx((-40, -40, 40, 40), abs=0.8)
+    assert gap.area == pytest.approx(math.pi * 40**2, rel=0.03)
+
+
 def test_what_nothing_reaches_is_a_gap_without_a_walk(row):
     gaps = find_gaps(row, walks(math.nan, math.nan, 700, 100), {"market": 500})
     assert (gaps["households"].tolist(), gaps["walk_m_mean"].tolist()) == ([60], [700])

@@ -78,9 +78,12 @@ def test_the_width_of_a_gap_is_the_callers():
 
 
 def test_a_link_never_cuts_a_corner():
-    # the second street leaves the first at its end, at so sharp an angle that it stays beside it for a while
-    made = network(ACROSS, [(100, 0), (99, 0.4), (50, 30)])
-    assert made.facts["links"] == 0
+    # the second street leaves the first at its end and comes back to half a metre from that end
+    hook = [(100, 0), (100.3, 0.2), (100.1, 0.45), (50, 30)]
+    assert network(ACROSS, hook).facts["links"] == 0
+    assert network(hook, ACROSS).facts["links"] == 0
+    # a street that comes as near without having met the first is linked to it
+    assert network(ACROSS, [(100.3, 0.2), (100.1, 0.45), (50, 30)]).facts["links"] > 0
 
 
 def test_stops_keep_the_length_of_every_line():
@@ -113,6 +116,9 @@ def test_islands_are_short_both_in_metres_and_in_share():
     # 299 m are no island in a small town
     assert network([(0, 0), (1000, 0)], [(0, 500), (299, 500)]).facts["islands"] == 0
     assert facts["largest_share"] == pytest.approx(60_000 / 60_600, abs=1e-4)
+    # where all is in pieces the largest piece still is no island
+    pieces = [[(0, y), (10, y)] for y in range(0, 3000, 20)]
+    assert network([(0, -50), (11, -50)], *pieces).facts["islands"] == len(pieces)
 
 
 def test_what_is_no_line_is_left_out():

@@ -56,6 +56,12 @@ def test_ties_do_not_hang_on_the_order_of_roads(lines, columns, expected, order)
     assert (line if order == 1 else 1 - line) == expected
 
 
+def test_under_a_bridge_right_above_a_street_the_street_counts_for_every_door():
+    made = network([(0, 60), (10, 60)], [(0, 60), (30, 60)], bridge=["yes", None])
+    doors = np.random.default_rng(5).uniform((0, 48), (10, 58), (60, 2))
+    assert set(snap(made, doors).line) == {1}
+
+
 def test_a_door_beside_an_island_goes_to_the_mainland_unless_that_is_far():
     far = 10 + ISLAND_DETOUR_M
     made = network([(0, 0), (60_000, 0)], [(0, far + 10), (200, far + 10)], [(0, far + 200), (200, far + 200)])

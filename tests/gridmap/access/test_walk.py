@@ -93,6 +93,22 @@ def test_limit_leaves_out_what_is_beyond_and_keeps_what_is_on_it(streets):
     assert (metres.loc[0, "toilet"], which.loc[0, "toilet"]) == (pytest.approx(40), "f1")
 
 
+def test_a_walk_that_ends_on_a_corner_may_be_as_long_as_the_limit(streets):
+    sites = shops(market=((150, -20),))
+    for limit, expected in ((70, 70), (69.9, math.nan)):
+        metres = walk_distances(homes((100, 0)), sites, streets, limit_m=limit)
+        assert metres.loc[0, "market"] == pytest.approx(expected, nan_ok=True)
+
+
+def test_of_two_facilities_in_one_place_the_same_is_taken_in_any_order(streets):
+    spots = [(70, 5), (70, 5), (10, 5)]
+    sites = shops(market=spots).assign(code=["m2", "m1", "m3"])
+    for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
+        for roads_given in (streets, None):
+            which = nearest_facilities(homes((60, 10)), sites.iloc[order], roads_given)[1]
+            assert which.loc[0, "market"] == "m1"
+
+
 def test_what_no_street_leads_to_is_nan(streets):
     apart = pd.concat([streets, roads([(5000, 0), (6000, 0)])], ignore_index=True)
     metres = walk_distances(homes((40, 10), (5500, 5)), shops(market=((70, 0),)), apart)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from importlib.resources import files
 
 import pytest
+import yaml
 
 from gridmap.norms import Norm, Norms, load_norms
 from gridmap.norms.load import GROUPS
@@ -161,3 +163,8 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "gb.yaml").write_bytes("norms: [{key: a, zh: 菜场}]".encode("gb18030"))
     with pytest.raises(BadFile, match="save it as UTF-8"):
         load_norms(tmp_path / "gb.yaml")
+
+
+def test_every_facility_kind_that_map_data_becomes_has_a_title_here(norms):
+    kinds = yaml.safe_load(files("layers").joinpath("osm_kinds.yaml").read_text(encoding="utf-8"))["facilities"]
+    assert {kind for _, kind in kinds} <= set(norms.keys())
