@@ -72,7 +72,7 @@ def demo(folder: Path, quiet: bool) -> None:
 
     made = _watched(quiet, lambda progress: write_demo(folder))
     if not quiet:
-        click.echo(f"The demo city's files are in {made.folder}; next: gridmap build {folder} -o {folder}/city.gpkg")
+        click.echo(f"The demo city's files are in {made.folder}; next: gridmap build {folder} -o {folder}.gpkg")
 
 
 @main.command()

@@ -7,8 +7,10 @@ are too. `city.toml` says the rest; what it says wins over file names.
 from __future__ import annotations
 
 import codecs
+import sqlite3
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -241,6 +243,10 @@ def _discover(folder: Path, told: Mapping[str, Mapping[str, Any]], findings: Fin
             _tell_unread(findings, path, "its kind of file is not read")
         if suffix not in _READABLE:
             continue
+        if suffix == ".gpkg" and _is_built(path):
+            if path.resolve() not in named:
+                _tell_unread(findings, path, "it is a city that gridmap built, not input")
+            continue
         mine = _layer_named(path.stem)
         if mine is not None:
             taken = [(mine, LayerSource(layer=mine, file=path))]
@@ -262,6 +268,15 @@ def _discover(folder: Path, told: Mapping[str, Mapping[str, Any]], findings: Fin
             else:
                 found[name] = source
     return found
+
+
+def _is_built(path: Path) -> bool:
+    """Whether a GeoPackage is a store of ours, which may lie beside the files that it was built from."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'gridmap_meta'").fetchone() is not None
+    except sqlite3.Error:
+        return False  # what it is instead, its reader says
 
 
 def _inside(path: Path, findings: Findings, *, quiet: bool) -> list[tuple[str, LayerSource]]:

@@ -178,3 +178,19 @@ def test_city_toml_of_a_windows_editor(tmp_path: Path) -> None:
     (tmp_path / "city.toml").write_bytes("[city]\nname = '龙'\n".encode("gb18030"))
     with pytest.raises(BadSettings, match="not UTF-8"):
         read_city_file(tmp_path)
+
+
+def test_a_city_that_was_built_in_its_own_folder_is_not_read_as_input(tmp_path: Path) -> None:
+    import sqlite3
+
+    from layers.sample import town
+
+    for name in ("communities", "buildings"):
+        town()[name].to_file(tmp_path / f"{name}.gpkg")
+    town()["buildings"].to_file(tmp_path / "city.gpkg", layer="buildings")
+    with sqlite3.connect(tmp_path / "city.gpkg") as db:
+        db.execute("CREATE TABLE gridmap_meta (key TEXT, value TEXT)")
+    db.close()
+    found = read_city_file(tmp_path)
+    assert {source.layer: source.file.name for source in found.sources}["buildings"] == "buildings.gpkg"
+    assert any("gridmap built" in item.what for item in found.findings)
