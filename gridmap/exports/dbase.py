@@ -31,7 +31,7 @@ CELL = 254
 MOST_FIELDS = 255
 #: Where N 24.15, GDAL's cell for a number, has no room for digits behind the point.
 _HUGE = 1e15
-#: Widths that GDAL begins with before it fits them to the content.
+#: Widths that GDAL begins with; it widens a text column to the longest text.
 _FIRST_WIDTH = {"text": 80, "integer": 18, "number": 24}
 
 
@@ -51,6 +51,13 @@ class Cells:
     def type(self) -> str:
         """text, integer or number."""
         return {"Int64": "integer", "float64": "number"}.get(str(self.values.dtype), "text")
+
+    @property
+    def written(self) -> pd.Series:
+        """The values for GDAL: counts as Int32, whose cell of 9 digits ArcMap reads as a whole number."""
+        if self.type == "integer" and (self.values.abs() < 10**8).fillna(True).all():
+            return self.values.astype("Int32")
+        return self.values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +149,7 @@ def long_rows(
 
 
 def table_bytes(cells: Sequence[Cells], rows: int, encoding: str) -> int:
-    """Bytes of the .dbf while GDAL writes it, before it fits the widths to the content."""
+    """Bytes that the .dbf takes at most."""
     widths = [
         max(_FIRST_WIDTH[cell.type], int(byte_lengths(cell.values, encoding).max() or 0) if cell.type == "text" else 0)
         if len(cell.values)

@@ -43,7 +43,7 @@ def opened(frame: pd.DataFrame, order: Order, layer: Layer) -> Opened:
     Examples
     --------
     >>> from layers.schema import layer
-    >>> ready = opened(pd.DataFrame({"name": ["李"]}), Order(format="kml"), layer("staff"))
+    >>> ready = opened(pd.DataFrame({"name": ["老王早点铺"]}), Order(format="kml"), layer("facilities"))
     >>> ready.rows, ready.geometry is None, [notice.rule for notice in ready.notices]
     (1, True, ['table_only'])
     """
@@ -62,6 +62,6 @@ def opened(frame: pd.DataFrame, order: Order, layer: Layer) -> Opened:
             empty = geometry.is_empty & ~geometry.isna()
             notices.add("empty_geometry_as_null", empty.sum())
             geometry = geometry.where(~empty, None)
-    elif layer.geometry or order.format not in ("csv", "xlsx"):
+    elif layer.geometry:
         notices.add("table_only", len(frame))
     return Opened(layer=layer, rows=len(frame), fields=fields, geometry=geometry, position=position, notices=notices)

@@ -154,7 +154,7 @@ def _file_name(base: str, part: Part, *, alone: bool) -> str:
 
 def _table(part: Part, cells: Sequence[Cells], shorts: Sequence[str]) -> pd.DataFrame:
     columns = {
-        short: cell.values.iloc[part.rows].reset_index(drop=True) for short, cell in zip(shorts, cells, strict=True)
+        short: cell.written.iloc[part.rows].reset_index(drop=True) for short, cell in zip(shorts, cells, strict=True)
     }
     table = pd.DataFrame(columns, index=pd.RangeIndex(len(part.rows)))
     if part.kind == "table":
@@ -181,11 +181,9 @@ def _refuse_too_large(layer: Layer, part: Part, cells: Sequence[Cells], order: O
 def _write(table: pd.DataFrame, part: Part, path: Path, order: Order) -> None:
     options: dict[str, Any] = {} if part.kind == "table" else {"geometry_type": part.gdal_type}
     try:
-        # RESIZE fits the widths to the content; without it every text cell takes 80 bytes or more
-        pyogrio.write_dataframe(
-            table, path, driver="ESRI Shapefile", encoding=ENCODINGS[order.encoding], layer_options={"RESIZE": "YES"},
-            **options,
-        )  # fmt: skip
+        # without RESIZE, which would fit widths to the content: then a leader's name of three characters could not be
+        # edited into one of four, for QGIS and ArcMap cut what does not fit
+        pyogrio.write_dataframe(table, path, driver="ESRI Shapefile", encoding=ENCODINGS[order.encoding], **options)
     except (RuntimeError, ValueError) as error:  # what pyogrio raises for GDAL's refusals
         raise DataBroken(f"{path.name} could not be written ({error}); take geopackage and report this") from error
 

@@ -134,6 +134,14 @@ def test_polygons_and_multipolygons_share_a_file_with_outer_rings_clockwise(tmp_
     assert made.warnings == ()
 
 
+def test_cells_leave_room_for_editing(tmp_path, points):
+    frame = points({"code": ["1"], "leader": ["欧阳"], "valid_to": [None], "households": [25]})
+    write_shapefile(frame, tmp_path / "out", layer="grids")
+    stored = {field.name: field for field in stored_fields(tmp_path / "out" / "grids.dbf")}
+    assert stored["leader"].width >= 80 and stored["valid_to"].width >= 80
+    assert str(stored["households"]) == "N 9"
+
+
 def test_a_plain_table_is_a_dbf(tmp_path, gdal):
     table = pd.DataFrame({"micro_grid": ["330101001001001001"], "kind": ["食堂"], "coverage": [0.25]})
     made = write_shapefile(table, tmp_path / "out", layer="coverage")
@@ -213,7 +221,7 @@ def test_codes_stay_text_and_counts_whole_whatever_a_file_made_of_them(tmp_path,
     made = write_shapefile(frame, tmp_path / "out", layer="grids")
     got = pyogrio.read_dataframe(tmp_path / "out" / "grids.shp")
     assert got["code"].tolist() == ["330101001001", "330101001002"] and got["parent"][0] == "330101001"
-    assert made.dictionary.set_index("short").loc["households", "stored"] == "N 2"
+    assert made.dictionary.set_index("short").loc["households", "stored"] == "N 9"
 
 
 def test_a_moved_geometry_is_never_handed_over(tmp_path, points, monkeypatch):

@@ -155,7 +155,8 @@ def test_kml_with_control_characters_and_unsafe_column_names(tmp_path, points):
 @pytest.mark.parametrize("format", ["geopackage", "geojson", "kml"])
 def test_a_table_or_an_empty_layer_is_written_too(tmp_path, points, format):
     table = pd.DataFrame({"micro_grid": ["330101001001001001"], "coverage": [0.5]})
-    made = write_layer(table, tmp_path / "table", layer="coverage", format=format)
+    assert told(write_layer(table, tmp_path / "coverage", layer="coverage", format=format)) == {}
+    made = write_layer(table, tmp_path / "table", layer="facilities", format=format)
     assert told(made) == {("table_only", None): 1}
     empty = points({"code": ["1"]}).iloc[:0]
     made = write_layer(empty, tmp_path / "empty", layer="facilities", format=format)

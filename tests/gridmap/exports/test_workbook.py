@@ -58,6 +58,7 @@ def test_csv_opens_with_the_right_text_and_runs_nothing(tmp_path, rich):
     assert [row[2] for row in rows[1:]] == ["", *map(str, range(8))]
     assert [row[3] for row in rows[1:4]] == ["TRUE", "", "FALSE"]
     assert [row[4] for row in rows[1:5]] == ["", "0.1", "1e+300", "-1e-20"]
+    assert "Excel rounds them" in made.dictionary.set_index("name").loc["code", "note"]
     here = rich.geometry.to_crs(4326)
     assert float(rows[1][6]) == pytest.approx(here.x[0], abs=1e-10)
     assert told(made) == {
