@@ -351,8 +351,7 @@ def _coverage(city: _City) -> Broken:
     unknown = table["status"].eq("no_data")
     bad = own.isna() | (own != households)
     bad |= ~unknown & ~covered.between(0, households).fillna(False)
-    # rounded to four places at the least
-    bad |= ~unknown & lived_in & ~((share - expected).abs() <= 5e-5)
+    bad |= ~unknown & lived_in & ~((share - expected).abs() <= 1e-6)
     bad |= (unknown | ~lived_in) & share.notna()
     bad |= unknown & lived_in & covered.notna()
     bad |= table.duplicated(["micro_grid", "kind"], keep=False)
