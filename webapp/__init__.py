@@ -33,7 +33,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         Settings of Flask, and of ours: `INSTANCE` (a folder for the secret key and the scripts; else
         GRIDMAP_INSTANCE, else Flask's instance folder), `HTTPS` (True where browsers come by https: cookies are then
         for https only; else GRIDMAP_HTTPS), `PROXIES` (how many proxies stand before the service and may say where a
-        request comes from), `CACHE_BYTES` (memory for answers).
+        request comes from), `CACHE_BYTES` (memory for answers), `NEAR_ROWS` (layers of more rows
+        come to the map piece by piece).
 
     Raises
     ------
@@ -62,6 +63,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         HTTPS=https,
         PROXIES=0,
         CACHE_BYTES=64 * 1024 * 1024,
+        NEAR_ROWS=12_000,
         MAX_CONTENT_LENGTH=64 * 1024,  # forms only
         SESSION_COOKIE_NAME="gridmap",
         SESSION_COOKIE_HTTPONLY=True,

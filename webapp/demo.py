@@ -110,12 +110,15 @@ def area_of(store: Store, account: Mapping[str, str | None]) -> str:
     if account.get("area") is not None:
         return str(account["area"])
     digits = _DIGITS[str(account["pick"])]
-    incidents = store.read("incidents")["micro_grid"].dropna().astype("object")
-    codes = incidents.str[:digits] if len(incidents) else store.read("micro_grids")["code"].str[:digits]
-    if codes.empty:
+    micro_grids = store.read("micro_grids")
+    if micro_grids.empty:
         raise NotFound("the demo city has no micro-grids; remove its folder and start again")
-    counts = codes.value_counts()
-    return str(min(counts.index[counts == counts.max()]))
+    incidents = store.read("incidents")["micro_grid"].astype("object").str[:digits].value_counts()
+    units = micro_grids.assign(unit=micro_grids["code"].str[:digits]).groupby("unit")["compactness"].mean().to_frame()
+    units["incidents"] = incidents.reindex(units.index).fillna(0)
+    # of the livelier half the most compact: something to see, in a shape that shows well
+    lively = units[units["incidents"] >= units["incidents"].median()]
+    return str(lively["compactness"].astype("float64").idxmax())
 
 
 def add_accounts(city: Path, accounts: Sequence[Mapping[str, str]]) -> None:

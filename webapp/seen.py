@@ -112,6 +112,10 @@ class Seen:
             return len(self.read(name, within=within))
         return self._store.count(name, within=self.within(within)) if self.sees(name) else 0
 
+    def rows(self, name: str) -> int:
+        """How many rows a layer has in the whole city: how heavy it is, not what is in it."""
+        return self._store.count(name)
+
     def micro_grid(self, code: str) -> gpd.GeoDataFrame:
         """One micro-grid and, where it shares its footprint, the others of its stack that the user may see.
 

@@ -24,7 +24,7 @@ __all__ = ["Asset", "assets", "install_assets", "kept_text", "outside_links"]
 OWN = (
     "gridmap.css",
     "gridmap-geo.js", "gridmap-style.js", "gridmap-tiles.js", "gridmap-labels.js", "gridmap-points.js",
-    "gridmap-card.js", "gridmap-panel.js", "gridmap-app.js",
+    "gridmap-near.js", "gridmap-card.js", "gridmap-panel.js", "gridmap-app.js",
 )
 
 STATIC = Path(__file__).parent / "static"

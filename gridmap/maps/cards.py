@@ -134,7 +134,7 @@ def _services(
         names = facilities.dropna(subset=["code"]).drop_duplicates("code").set_index("code")["name"]
         frame["nearest_name"] = frame["nearest"].map(names)
     if "status" in frame:
-        order = frame["status"].map({"gap": 0, "partial": 1, "covered": 2}).fillna(3)
+        order = frame["status"].map({"gap": 0, "partial": 1, "covered": 3}).fillna(2)
         frame = frame.iloc[order.argsort(kind="stable")]
     columns = (
         "kind", "zh", "en", "status", "norm_m", "walk_m_mean", "walk_m_max", "minutes", "coverage",

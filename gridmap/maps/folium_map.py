@@ -41,6 +41,7 @@ def draw(
     attribution: str = "",
     assets: str = "inline",
     data: str = "inline",
+    near: Iterable[str] = (),
     language_switch: bool = True,
 ) -> folium.Map:
     """A map of micro-grids that needs no internet: no tiles, no public script.
@@ -71,6 +72,9 @@ def draw(
     data
         "inline" puts the data into the page; else an address such as "/data/": the page fetches
         `<data><layer>.geojson` and `<data>micro_grids/<code>`.
+    near
+        Of the layers that are fetched, those that come piece by piece as the map moves over them
+        (`<data><layer>.geojson?bbox=west,south,east,north`, in degrees): for layers of tens of thousands of rows.
     language_switch
         Whether the panel has a button for the other language.
 
@@ -111,7 +115,10 @@ def draw(
         if micro_grids is not None or isinstance(layers, Mapping):
             raise WrongCall("data are either given or fetched; with data='/…/' give only the names of the layers")
         documents = {}
-        shown = [{**layer_facts(name), "url": f"{data}{name}.geojson"} for name in names]
+        piecewise = set(near) - {"micro_grids"}
+        shown = [
+            {**layer_facts(name), "url": f"{data}{name}.geojson", "near": name in piecewise} for name in names
+        ]
         cards = {"url": f"{data}micro_grids/"}
     config = {
         "title": title, "lang": lang, "measure": measure, "band": list(households), "attribution": attribution,

@@ -246,6 +246,27 @@ def test_on_a_phone_the_map_fills_and_fingers_fit(browser: Any, address: str) ->
     visit.leave()
 
 
+def test_a_large_layer_comes_where_the_map_is(browser: Any, city: str, tmp_path: Path) -> None:
+    app = create_app(city, INSTANCE=tmp_path, NEAR_ROWS=10)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    visit = Visit(browser, f"http://127.0.0.1:{server.server_port}", "street_office")
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url))
+    # the whole street lies in view
+    visit.page.wait_for_function("() => gridmap.app.layers.buildings.features.length === 8")
+    codes = visit.page.evaluate("() => gridmap.app.layers.buildings.features.map(f => f.props.code)")
+    assert sorted(codes) == sorted(f"B{code}" for code in CODES if in_reach("street_office", code))
+    visit.page.evaluate("() => gridmap.app.map.setZoom(12, {animate: false})")
+    visit.page.evaluate("() => gridmap.app.map.setZoom(18, {animate: false})")
+    visit.page.wait_for_timeout(300)
+    assert [url for url in asked if "buildings.geojson" in url and "bbox=" not in url] == []
+    assert len([url for url in asked if "buildings" in url]) == len({url for url in asked if "buildings" in url})
+    visit.leave()
+    server.shutdown()
+    server.server_close()
+
+
 def test_search_finds_and_goes_there(browser: Any, address: str) -> None:
     visit = Visit(browser, address, "admin")
     page = visit.page

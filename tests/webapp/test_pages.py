@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import webapp
-from gridmap.maps.assets import outside_links
+from gridmap.maps.assets import assets, outside_links
 from gridmap.stores import open_store
 from layers.errors import BadSettings, NotFound, StoreBusy
 from tests.webapp.small_city import AREAS, GRIDS, log_in
@@ -59,7 +59,7 @@ def test_headers_keep_a_page_to_itself(clients: dict[str, FlaskClient], path: st
 
 def test_scripts_of_the_map_are_served_and_kept_for_ever(clients: dict[str, FlaskClient]) -> None:
     addresses = re.findall(r'(?:src|href)="(/assets/[^"]+)"', clients["admin"].get("/").text)
-    assert len(addresses) == 11
+    assert len(addresses) == len(assets())
     for address in addresses:
         answer = clients["nobody"].get(address)
         assert answer.status_code == 200 and "immutable" in answer.headers["Cache-Control"]
@@ -132,6 +132,16 @@ def test_a_changed_city_is_seen_at_once(fresh: Callable[..., Flask]) -> None:
     assert {f["properties"]["households"] for f in after.json["features"]} == {39}
 
 
+def test_a_unit_that_is_no_longer_in_force_is_not_on_the_map(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    with open_store(app.config["CITY"]) as store:
+        frame = store.read("micro_grids")
+        frame["valid_to"] = ["2020-12-31", "2999-12-31", *[None] * (len(frame) - 2)]
+        store.write("micro_grids", frame)
+    shown = log_in(app, "grid_leader").get("/data/micro_grids.geojson").json["features"]
+    assert [feature["properties"]["code"] for feature in shown] == [f"{GRIDS[0]}00{n}" for n in (2, 3, 4)]
+
+
 def test_errors_are_one_sentence_as_a_page_or_as_json(clients: dict[str, FlaskClient]) -> None:
     page = clients["planner"].get("/users")
     assert page.status_code == 403 and "无权查看" in page.text
@@ -202,6 +212,21 @@ def test_a_city_must_be_named_and_be_there(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("GRIDMAP_INSTANCE", str(tmp_path))
     assert create_app().config["CITY"] == city
     assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_command_serves_where_it_was_told(
+    city: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from webapp import __main__ as command
+
+    called: dict[str, object] = {}
+    monkeypatch.setattr("waitress.serve", lambda app, **options: called.update(options, app=app))
+    monkeypatch.setenv("GRIDMAP_INSTANCE", str(tmp_path))
+    assert command.main([city, "--host", "127.0.0.2", "--port", "8123", "--workers", "3", "--https"]) == 0
+    assert (called["host"], called["port"], called["threads"]) == ("127.0.0.2", 8123, 3)
+    app = called["app"]
+    assert isinstance(app, Flask) and app.config["HTTPS"] is True
+    assert "http://127.0.0.2:8123/" in capsys.readouterr().out
 
 
 def test_the_command_says_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pyproj
@@ -35,15 +36,16 @@ def layer(name: str) -> Response:
         raise NotFound(f"the map has no layer {name!r}; it has {', '.join(ON_MAP)}")
     seen = get_seen()
     box = _box(seen, request.args.get("bbox"))
+    today = datetime.now().astimezone().date()  # units that are no longer in force are not on the map
 
     def make() -> str:
-        frame = seen.read(name, bbox=box)
+        frame = seen.read(name, bbox=box, as_of=today)
         if name != "micro_grids":
             return layer_document(name, frame)
         more = {other: seen.read(other) for other in ("coverage", "incidents") if seen.sees(other)}
         return micro_grids_document(frame, coverage=more.get("coverage"), incidents=more.get("incidents"))
 
-    return data_answer(f"{name}.geojson {box}", make, content_type="application/geo+json")
+    return data_answer(f"{name}.geojson {box} {today}", make, content_type="application/geo+json")
 
 
 @bp.get("/<name>.json")
@@ -71,8 +73,9 @@ def micro_grid(code: str) -> Response:
 
     def make() -> str:
         layers = {name: seen.read(name, within=(code,)) for name in _ON_CARD if seen.sees(name)}
-        # the name of a nearest facility outside the micro-grid, where the asker sees that facility
-        card = micro_grid_cards(grids, {**layers, "nearest": seen.read("facilities")})[code]
+        # names of the nearest facilities: those of the community, as far as the asker sees them
+        nearest = seen.read("facilities", within=(code[:12],))
+        card = micro_grid_cards(grids, {**layers, "nearest": nearest})[code]
         return _json(card)
 
     return data_answer(f"micro_grids/{code}", make)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from flask import Blueprint, render_template
+from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from gridmap.maps import draw
@@ -31,6 +31,7 @@ def show() -> ResponseReturnValue:
     drawn = draw(
         layers=present, title=meta.get("name", ""), lang=current(), households=(band[0], band[1], band[2]),
         attribution=meta.get("attribution", ""), assets="/assets/", data="/data/", language_switch=False,
+        near=[name for name in present if seen.rows(name) > current_app.config["NEAR_ROWS"]],
     )
     parts = page_parts(drawn)
     page = render_template("map.html", parts=parts, city=meta.get("name", ""), made=made_at(meta), user=get_user())

@@ -17,8 +17,7 @@
   class App {
     constructor(map, root, config, read) {
       Object.assign(this, { map, root, config, read, layers: {}, measures: [], measure: null, selected: null, lang: config.lang });
-      const state = new URLSearchParams(location.hash.slice(1));
-      this.wanted = { measure: state.get("measure"), at: state.get("at"), view: state.get("view") };
+      const state = this.wish();
       if (config.languageSwitch !== false && ["zh", "en"].includes(state.get("lang"))) this.lang = state.get("lang");
       root.closest("html").lang = this.lang === "zh" ? "zh-CN" : "en";
       this.layers.micro_grids = { features: [], stacks: [], shown: true };
@@ -36,6 +35,13 @@
       this.panel.build();
       this.buildTools();
       this.listen();
+    }
+
+    /* What the address asks for. */
+    wish() {
+      const state = new URLSearchParams(location.hash.slice(1));
+      this.wanted = { measure: state.get("measure"), at: state.get("at"), view: state.get("view") };
+      return state;
     }
 
     get narrow() {
@@ -58,6 +64,7 @@
       const all = [first, ...(await Promise.all(loading.slice(1)))];
       if (this.config.bounds === null && !this.wanted.view) this.home(false);
       this.redraw();
+      this.fetchNear();
       this.panel.refresh();
       const failed = all.filter((result) => result && result.problem);
       if (failed.length) throw failed[0].problem;
@@ -67,6 +74,10 @@
     }
 
     async loadLayer(layer) {
+      if (layer.near) {
+        this.layers[layer.name] = { features: [], shown: layer.show, near: new gm.Near(this, layer) };
+        return;
+      }
       const data = layer.url ? await fetchJson(layer.url) : this.read(`data-${layer.name}`);
       const state = { features: gm.features(data), shown: layer.show, rows: data.features.length };
       this.layers[layer.name] = state;
@@ -110,6 +121,7 @@
       this.panel.drawLegend();
       this.panel.drawTable();
       this.remember();
+      this.fetchNear();
     }
 
     setLanguage(lang) {
@@ -126,6 +138,15 @@
     showLayer(name, shown) {
       this.layers[name].shown = shown;
       this.redraw();
+      this.fetchNear();
+    }
+
+    /* Large layers come piece by piece, where the map is near enough to show them. */
+    async fetchNear() {
+      const covered = this.measure && this.measure.kind === "coverage" ? this.layers.facilities : null; // its facilities show
+      const near = Object.values(this.layers).filter((layer) => layer.near && (layer.shown || layer === covered));
+      const changed = await Promise.all(near.map((layer) => layer.near.fetch(layer)));
+      if (changed.some(Boolean)) this.redraw();
     }
 
     find(code) {
@@ -236,7 +257,10 @@
         this.outline(hit, "hover");
       });
       map.on("mouseout", () => { this._hovered = null; this.outline(null, "hover"); });
-      map.on("moveend", () => this.remember());
+      map.on("moveend", () => {
+        this.remember();
+        this.fetchNear();
+      });
       gm.onTheme(() => { this.redraw(); this.panel.drawLegend(); });
       document.addEventListener("keydown", (event) => {
         const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
@@ -244,7 +268,8 @@
         if (event.key === "/" && !typing) { event.preventDefault(); this.panel.searchInput.focus(); }
       });
       window.addEventListener("hashchange", () => {
-        const state = new URLSearchParams(location.hash.slice(1));
+        const state = this.wish();
+        if (!this.root.dataset.loaded) return; // it is heeded when the data are there
         if (state.get("at") && state.get("at") !== this.selected) this.select(state.get("at"), true);
         if (state.has("measure") && state.get("measure") !== (this.measure ? this.measure.name : "")) this.setMeasure(state.get("measure"));
       });
@@ -292,6 +317,7 @@
     }
   }
 
+  gm.fetchJson = fetchJson;
   async function fetchJson(url) {
     const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
     if (!answer.ok) throw new Error(`${url}: ${answer.status}`);

@@ -86,7 +86,13 @@
         h("span", { class: "gm-service-walk" }, row.walk_m_mean === undefined ? "" : gm.metres(app, row.walk_m_mean), h("small", null, minutes)),
         h("span", { class: "gm-mark", title: gm.word(app, "status", status) }, gm.word(app, "status", status)));
     });
-    return section(app, "services", null, h("ul", { class: "gm-list" }, rows));
+    // what is missing first; what is there is folded away
+    const lacking = list.filter((row) => row.status !== "covered").length;
+    const covered = rows.slice(lacking);
+    return section(app, "services", null,
+      lacking ? h("ul", { class: "gm-list" }, rows.slice(0, lacking)) : null,
+      covered.length ? h("details", { class: "gm-covered", open: !lacking },
+        h("summary", null, gm.t(app, "covered_kinds", { n: covered.length })), h("ul", { class: "gm-list" }, covered)) : null);
   }
 
   function buildings(app, card) {

@@ -79,19 +79,29 @@
     paintLines(context, view, app, t);
   }
 
+  // a path of thousands of rings takes the painter seconds, the same rings a few at a time milliseconds
+  const AT_ONCE = 24;
+
+  function* portions(features) {
+    for (let i = 0; i < features.length; i += AT_ONCE) yield features.slice(i, i + AT_ONCE);
+  }
+
   function areas(context, features, view, colour) {
-    path(context, features.filter((feature) => feature.kind === 2), view);
     context.fillStyle = colour;
-    context.fill("nonzero"); // outer rings run one way and holes the other, so areas that overlap stay filled
+    for (const some of portions(features.filter((feature) => feature.kind === 2))) {
+      path(context, some, view);
+      context.fill("nonzero"); // outer rings run one way and holes the other, so areas that overlap stay filled
+    }
   }
 
   function lines(context, features, view, colour, width, dash) {
-    if (!features.length) return;
-    path(context, features, view);
     context.setLineDash(dash || []);
     context.strokeStyle = colour;
     context.lineWidth = width;
-    context.stroke();
+    for (const some of portions(features)) {
+      path(context, some, view);
+      context.stroke();
+    }
     context.setLineDash([]);
   }
 
@@ -173,17 +183,18 @@
 
   function paintLines(context, view, app, t) {
     const layer = app.layers.micro_grids;
-    if (layer && layer.shown && view.zoom >= 12) {
+    const thin = view.zoom < 13 ? 0.5 : view.zoom < 15 ? 0.75 : 1; // far out, lines must not cover the colours
+    if (layer && layer.shown && view.zoom >= 13) {
       const near = layer.stacks.map((stack) => stack.feature).filter((feature) => meets(feature.box, view.box));
       context.globalAlpha = 0.6;
-      lines(context, near, view, t.line, view.zoom < 14 ? 0.6 : 1.2);
+      lines(context, near, view, t.line, view.zoom < 14 ? 0.6 : 1.2 * thin);
       context.globalAlpha = 1;
     }
     lines(context, seen(app, "estates", view), view, t.gapInk, 1.2, [2, 4]);
     context.globalAlpha = 0.85;
-    lines(context, seen(app, "grids", view), view, t.line, 2);
+    lines(context, seen(app, "grids", view), view, t.line, 2 * thin);
     for (const name of ["communities", "streets", "districts"]) {
-      lines(context, seen(app, name, view), view, t.line, 3, [10, 6]);
+      lines(context, seen(app, name, view), view, t.line, 3 * thin, [10, 6]);
     }
     context.globalAlpha = 1;
   }
