@@ -93,7 +93,7 @@ def _records(frame: pd.DataFrame, columns: Iterable[str]) -> list[dict[str, Any]
 def _by_micro_grid(frame: pd.DataFrame, columns: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
     """Micro-grid code -> its rows, in the order of the frame."""
     records = _records(frame, columns)
-    groups = frame.reset_index(drop=True).groupby("micro_grid", sort=False).indices
+    groups = frame.groupby("micro_grid", sort=False).indices
     return {str(code): [records[position] for position in positions] for code, positions in groups.items()}
 
 

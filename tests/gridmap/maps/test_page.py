@@ -8,11 +8,15 @@ from typing import Any
 
 import folium
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from folium.plugins import Fullscreen
+from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from gridmap.maps import draw, write_page
+from gridmap.maps.geojson import to_geojson
 from layers.errors import WrongCall
 
 GRID = "990101001001001"
@@ -118,6 +122,32 @@ def test_text_from_the_data_never_runs(
     assert page.evaluate("() => window.hacked") is None
     assert page.locator(".gm-app script, .gm-app img, .gm-app svg[onload]").count() == 0
     assert opened.outside() == [] and opened.problems == []
+    opened.context.close()
+
+
+@pytest.mark.browser
+def test_a_press_is_inside_where_shapely_says_so(
+    browser: Any, tmp_path: Path, micro_grids: gpd.GeoDataFrame
+) -> None:
+    rng = np.random.default_rng(7)
+    angles, radii = np.linspace(0, 6.2, 23), rng.uniform(0.3, 1, 23)
+    star = Polygon(np.column_stack((np.cos(angles) * radii, np.sin(angles) * radii))).buffer(0).difference(Point(0, 0).buffer(0.25))
+    shape = MultiPolygon([*getattr(star, "geoms", [star]), box(1.2, -0.5, 1.6, 0.5)])
+    shape = shapely.transform(shape, lambda xy: xy * 0.01 + (114.0, 30.5))  # degrees
+    frame = gpd.GeoDataFrame(geometry=[shape], crs=4326)
+    points = rng.uniform((113.985, 30.485), (114.02, 30.515), (400, 2))
+    opened = Opened(browser, write_page(draw(micro_grids), tmp_path / "map.html"))
+    found = opened.page.evaluate(
+        "([text, points]) => { const [feature] = gridmap.features(JSON.parse(text));"
+        " return points.map(([lon, lat]) => gridmap.inside(feature, ...gridmap.toWorld(lon, lat))) }",
+        [to_geojson(frame), points.tolist()],
+    )
+    expected = shapely.contains_xy(shape, points[:, 0], points[:, 1])
+    assert found == expected.tolist() and 30 < expected.sum() < 370
+    at = opened.page.evaluate(
+        "text => { const [feature] = gridmap.features(JSON.parse(text)), [x, y] = gridmap.labelPoint(feature);"
+        " const place = gridmap.toLatLng(x, y); return [place.lng, place.lat] }", to_geojson(frame))
+    assert shape.contains(Point(at))  # a label stands in its area, also where the middle is a hole
     opened.context.close()
 
 
