@@ -131,7 +131,8 @@ def test_a_press_is_inside_where_shapely_says_so(
 ) -> None:
     rng = np.random.default_rng(7)
     angles, radii = np.linspace(0, 6.2, 23), rng.uniform(0.3, 1, 23)
-    star = Polygon(np.column_stack((np.cos(angles) * radii, np.sin(angles) * radii))).buffer(0).difference(Point(0, 0).buffer(0.25))
+    star = Polygon(np.column_stack((np.cos(angles) * radii, np.sin(angles) * radii)))
+    star = star.buffer(0).difference(Point(0, 0).buffer(0.25))
     shape = MultiPolygon([*getattr(star, "geoms", [star]), box(1.2, -0.5, 1.6, 0.5)])
     shape = shapely.transform(shape, lambda xy: xy * 0.01 + (114.0, 30.5))  # degrees
     frame = gpd.GeoDataFrame(geometry=[shape], crs=4326)
