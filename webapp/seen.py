@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyproj
 
@@ -22,6 +23,13 @@ _GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
     "contact.view": {"organizations": ("phone",), "facilities": ("phone",), "staff": ("phone",)},
     "incident.text.view": {"incidents": ("text", "address")},
 }
+
+
+#: Layers of what lies on the ground for everyone to see, and how far around one's area a map shows it, metres.
+GROUND = ("roads", "water", "green", "barriers")
+AROUND_M = 300.0
+
+Box = tuple[float, float, float, float]
 
 
 class Seen:
@@ -105,6 +113,35 @@ class Seen:
             # they have no place of their own: a store gives all or none
             return self._own_findings(self._store.read(name), areas)
         return self._own_columns(name, self._store.read(name, within=areas, bbox=bbox, as_of=as_of))
+
+    def ground(self, name: str, *, bbox: Box | None = None) -> Any:
+        """Streets, water, green or walls of one's area and a little around it, so that a map shows where it lies.
+
+        What lies on the ground for everyone to see is not confined to an area; nothing else is given beyond it.
+        """
+        if name not in GROUND or self.reach in ((), ("",)):
+            return self.read(name, bbox=bbox)
+        own = self.read("micro_grids").total_bounds
+        if not np.isfinite(own).all():
+            return self.read(name, bbox=bbox)
+        around = own + np.array([-1, -1, 1, 1]) * AROUND_M
+        if bbox is not None:
+            around = np.array([*np.maximum(around[:2], bbox[:2]), *np.minimum(around[2:], bbox[2:])])
+        if around[0] > around[2] or around[1] > around[3]:
+            return self.read(name, bbox=bbox)
+        west, south, east, north = (float(value) for value in around)
+        return self._own_columns(name, self._store.read(name, bbox=(west, south, east, north)))
+
+    def nearest(self, code: str) -> Any:
+        """Names of the facilities that the coverage of a micro-grid in reach calls nearest, wherever they are.
+
+        A canteen across the border of one's area serves it too: its code, name and kind are given, and nothing else.
+        """
+        if not (self.sees("facilities") and self.sees("coverage")):
+            return pd.DataFrame(columns=["code", "name", "kind"])
+        named = self.read("coverage", within=(code,))["nearest"].dropna()
+        facilities = self._store.read("facilities")
+        return pd.DataFrame(facilities.loc[facilities["code"].isin(named), ["code", "name", "kind"]])
 
     def count(self, name: str, *, within: Sequence[str] = ("",)) -> int:
         """How many rows of a layer the user may see."""

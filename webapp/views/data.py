@@ -16,7 +16,7 @@ from layers.errors import NotFound, WrongCall
 from layers.schema import LAYERS
 from webapp.guard import get_seen, needs
 from webapp.replies import data_answer
-from webapp.seen import Seen
+from webapp.seen import GROUND, Seen
 
 __all__ = ["bp"]
 
@@ -39,6 +39,8 @@ def layer(name: str) -> Response:
     today = datetime.now().astimezone().date()  # units that are no longer in force are not on the map
 
     def make() -> str:
+        if name in GROUND:
+            return layer_document(name, seen.ground(name, bbox=box))
         frame = seen.read(name, bbox=box, as_of=today)
         if name != "micro_grids":
             return layer_document(name, frame)
@@ -73,9 +75,7 @@ def micro_grid(code: str) -> Response:
 
     def make() -> str:
         layers = {name: seen.read(name, within=(code,)) for name in _ON_CARD if seen.sees(name)}
-        # names of the nearest facilities: those of the community, as far as the asker sees them
-        nearest = seen.read("facilities", within=(code[:12],))
-        card = micro_grid_cards(grids, {**layers, "nearest": nearest})[code]
+        card = micro_grid_cards(grids, {**layers, "nearest": seen.nearest(code)})[code]
         return _json(card)
 
     return data_answer(f"micro_grids/{code}", make)
