@@ -50,7 +50,7 @@
 
     /* How much of the map the panel hides: [left and top, right and bottom]. */
     get padding() {
-      if (this.narrow) return [L.point(16, 16), L.point(16, Math.min(window.innerHeight * 0.45, this.sheet.height()) + 16)];
+      if (this.narrow) return [L.point(16, 16), L.point(16, Math.min(window.innerHeight * 0.5, this.sheet.height()) + 16)];
       return [L.point(this.root.classList.contains("gm-folded") ? 24 : 404, 24), L.point(this.card.hidden ? 24 : 404, 24)];
     }
 
@@ -69,7 +69,9 @@
       const failed = all.filter((result) => result && result.problem);
       if (failed.length) throw failed[0].problem;
       this.say("");
+      const own = this.layers.micro_grids.features;
       if (this.wanted.at) this.select(this.wanted.at, !this.wanted.view);
+      else if (own.length === 1) this.select(own[0].props.code, true); // a leader's own micro-grid opens by itself
       this.root.dataset.loaded = "yes";
     }
 
@@ -97,7 +99,10 @@
       if (view) this.map.setView([+view[2], +view[3]], +view[1], { animate: false });
       else if (box) this.fit(gm.boundsOf(box), fly, 18);
       // nobody gets lost in the empty world around; set after the view, or it would pan there slowly
-      if (box) this.map.setMaxBounds(gm.boundsOf(box).pad(3));
+      if (box) {
+        const area = gm.boundsOf(box);
+        this.map.setMaxBounds(area.pad(3).extend(area.getCenter().toBounds(4000)));
+      }
     }
 
     fit(bounds, fly, maxZoom) {
