@@ -7,14 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from gridmap.maps.colouring import kind_titles, packaged_norms
 from gridmap.maps.geojson import plain_records
 from layers.schema import NEEDS
 
-__all__ = ["WALK_METRES_PER_MINUTE", "micro_grid_cards"]
+__all__ = ["micro_grid_cards"]
 
-#: Norms are distances; minutes are shown beside them, derived at 1.0 m/s.
-WALK_METRES_PER_MINUTE = 60.0
 #: Longest list on a card; the number of all stands beside it.
 MOST = 60
 
@@ -120,24 +117,17 @@ def _stacks(facts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 def _services(
     coverage: pd.DataFrame | None, facilities: pd.DataFrame | None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Micro-grid code -> one row a kind of facility: metres, minutes, status, gaps first."""
+    """Micro-grid code -> one row a kind of facility: metres and status, gaps first."""
     if coverage is None or coverage.empty:
         return {}
-    norms = packaged_norms()
     frame = coverage.copy()
-    titles = {kind: kind_titles(str(kind), norms) for kind in frame["kind"].unique()}
-    frame["zh"] = frame["kind"].map({kind: zh for kind, (zh, _) in titles.items()})
-    frame["en"] = frame["kind"].map({kind: en for kind, (_, en) in titles.items()})
-    if "walk_m_mean" in frame:
-        frame["minutes"] = frame["walk_m_mean"].astype("float64") / WALK_METRES_PER_MINUTE
     if "nearest" in frame and facilities is not None and {"code", "name"} <= set(facilities):
         names = facilities.dropna(subset=["code"]).drop_duplicates("code").set_index("code")["name"]
         frame["nearest_name"] = frame["nearest"].map(names)
+    if "walk_m_mean" in frame:
+        frame["walk_m_mean"] = frame["walk_m_mean"].astype("float64").round()
     if "status" in frame:
         order = frame["status"].map({"gap": 0, "partial": 1, "covered": 3}).fillna(2)
         frame = frame.iloc[order.argsort(kind="stable")]
-    columns = (
-        "kind", "zh", "en", "status", "norm_m", "walk_m_mean", "walk_m_max", "minutes", "coverage",
-        "covered_households", "households", "nearest", "nearest_name", "basis", "verified",
-    )
+    columns = ("kind", "status", "norm_m", "walk_m_mean", "coverage", "nearest_name", "basis", "verified")
     return _by_micro_grid(frame, columns)

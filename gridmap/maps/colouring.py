@@ -99,10 +99,12 @@ def measures(
         found.append(_classes("incidents", title.zh, title.en, "events", values, unit="incidents"))
     if coverage is not None and len(coverage):
         norms = packaged_norms()
-        found += [
+        kinds = [
             _coverage_measure(micro_grids, str(kind), rows, norms)
             for kind, rows in coverage.groupby("kind", sort=False)
         ]
+        # a kind of which nothing is known colours nothing
+        found += [measure for measure in kinds if set(measure.status or "") != {"n"}]
     return found
 
 

@@ -26,6 +26,8 @@ from layers.errors import UnknownLayer, WrongCall
 
 __all__ = ["draw"]
 
+#: Norms are distances; minutes are shown beside them, at 1.0 m/s.
+WALK_METRES_PER_MINUTE = 60
 #: Tables that a map reads and does not draw.
 _TABLES = ("coverage",)
 
@@ -123,7 +125,7 @@ def draw(
     config = {
         "title": title, "lang": lang, "measure": measure, "band": list(households), "attribution": attribution,
         "languageSwitch": language_switch, "layers": shown, "cards": cards,
-        "words": words(), "kinds": kinds(), **column_facts(),
+        "metresPerMinute": WALK_METRES_PER_MINUTE, "words": words(), "kinds": kinds(), **column_facts(),
     }
     name = hashlib.sha256(json.dumps([config, documents], sort_keys=True).encode()).hexdigest()[:12]
     folium_map = CityMap(where=assets, name=name, location=(0.0, 0.0), zoom_start=3, min_zoom=3, max_zoom=20)

@@ -74,16 +74,17 @@
     if (!list.length) return null;
     const rows = list.map((row) => {
       const status = row.status || "no_data";
-      const minutes = row.minutes === undefined ? "" : gm.t(app, "minutes", { n: Math.max(1, Math.round(row.minutes)) });
+      const walk = row.walk_m_mean;
+      const minutes = walk === undefined ? "" : gm.t(app, "minutes", { n: Math.max(1, Math.round(walk / app.config.metresPerMinute)) });
       const norm = row.norm_m === undefined ? "" : gm.t(app, "norm", { m: gm.metres(app, row.norm_m) });
       const share = row.coverage === undefined ? "" : gm.t(app, "covered_share", { p: gm.number(app, row.coverage * 100) });
       const group = ((app.config.kinds || {})[row.kind] || {}).group || "other";
       return h("li", { class: `gm-service gm-status-${status}` },
         gm.glyph("facilities", group),
-        h("span", { class: "gm-service-name" }, gm.title(app, row),
+        h("span", { class: "gm-service-name" }, gm.kindTitle(app, row.kind),
           row.verified === false ? h("abbr", { class: "gm-unverified", title: gm.t(app, "unverified_long") }, gm.t(app, "unverified")) : null,
           h("small", null, [row.nearest_name, norm, status === "partial" ? share : ""].filter(Boolean).join(" · "))),
-        h("span", { class: "gm-service-walk" }, row.walk_m_mean === undefined ? "" : gm.metres(app, row.walk_m_mean), h("small", null, minutes)),
+        h("span", { class: "gm-service-walk" }, walk === undefined ? "" : gm.metres(app, walk), h("small", null, minutes)),
         h("span", { class: "gm-mark", title: gm.word(app, "status", status) }, gm.word(app, "status", status)));
     });
     // what is missing first; what is there is folded away

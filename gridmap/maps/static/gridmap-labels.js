@@ -104,7 +104,7 @@
         areaNames(context, view, shown(name), { ...plain, size: 14, weight: 600 });
       }
     }
-    if (view.zoom >= 14 && view.zoom < 17) gridNames(context, view, shown("grids"), { ...plain, weight: 600, ink: t.line });
+    if (view.zoom >= 14 && view.zoom < 16) gridNames(context, view, shown("grids"), { ...plain, weight: 600, ink: t.line });
     if (view.zoom >= 16) microGridNumbers(context, view, app, t);
     if (view.zoom >= 15) areaNames(context, view, shown("estates"), { ...plain, ink: t.gapInk });
     if (view.zoom >= 15) streetNames(context, view, shown("roads"), plain);

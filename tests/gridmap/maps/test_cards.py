@@ -28,13 +28,12 @@ def layers_of(layers: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {name: frame for name, frame in layers.items() if "micro_grid" in frame}
 
 
-def test_services_are_gaps_first_with_metres_minutes_and_their_mark(
+def test_services_are_gaps_first_with_metres_and_their_mark(
     micro_grids: gpd.GeoDataFrame, layers: dict[str, pd.DataFrame]
 ) -> None:
     canteen, kindergarten = micro_grid_cards(micro_grids, layers_of(layers))[f"{GRID}001"]["services"]
     assert (canteen["kind"], canteen["status"], canteen["nearest_name"]) == ("canteen", "gap", "柳岸食堂")
-    assert kindergarten["zh"] == "幼儿园"
-    assert kindergarten["walk_m_mean"] == 90.0 and kindergarten["minutes"] == 1.5
+    assert (kindergarten["kind"], kindergarten["walk_m_mean"], kindergarten["norm_m"]) == ("kindergarten", 90.0, 300.0)
     assert kindergarten["verified"] is False
 
 

@@ -70,6 +70,12 @@ def test_coverage_keeps_gaps_and_missing_apart(
     assert (found.zh, found.norm_m, found.verified) == ("幼儿园", 300.0, False)
 
 
+def test_a_kind_without_data_is_not_offered(micro_grids: gpd.GeoDataFrame, layers: dict[str, pd.DataFrame]) -> None:
+    table = layers["coverage"].copy()
+    table.loc[table["kind"] == "canteen", ["coverage", "status"]] = [None, "no_data"]
+    assert [name for name in by_name(measures(micro_grids, coverage=table)) if ":" in name] == ["coverage:kindergarten"]
+
+
 def test_an_unknown_kind_is_called_what_it_is(micro_grids: gpd.GeoDataFrame, layers: dict[str, pd.DataFrame]) -> None:
     table = layers["coverage"].replace({"kind": {"canteen": "tea_house"}})
     found = by_name(measures(micro_grids, coverage=table))

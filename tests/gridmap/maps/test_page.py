@@ -80,6 +80,8 @@ def test_a_page_opens_from_a_file_and_asks_nobody(
     assert (tmp_path / "map_files").exists() is not self_contained
     opened = Opened(browser, path)
     opened.press(f"{GRID}002")
+    walk = opened.page.locator(".gm-service-walk").first.inner_text().split()
+    assert walk == ["900", "米", "约15分钟"]  # at 1 m/s
     assert opened.page.locator(".gm-card .gm-code").first.text_content() == f"{GRID}002"
     assert opened.outside() == []
     assert opened.problems == []
