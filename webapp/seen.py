@@ -139,9 +139,15 @@ class Seen:
         """
         if not (self.sees("facilities") and self.sees("coverage")):
             return pd.DataFrame(columns=["code", "name", "kind"])
-        named = self.read("coverage", within=(code,))["nearest"].dropna()
-        facilities = self._store.read("facilities")
-        return pd.DataFrame(facilities.loc[facilities["code"].isin(named), ["code", "name", "kind"]])
+        coverage = self.read("coverage", within=(code,))
+        # none lies farther off in a straight line than the longest walk
+        reached = self.read("micro_grids", within=(code,)).total_bounds
+        box = reached + np.array([-1, -1, 1, 1]) * coverage["walk_m_max"].astype("float64").max()
+        if not np.isfinite(box).all():
+            return pd.DataFrame(columns=["code", "name", "kind"])
+        west, south, east, north = (float(value) for value in box)
+        facilities = self._store.read("facilities", bbox=(west, south, east, north))
+        return pd.DataFrame(facilities.loc[facilities["code"].isin(coverage["nearest"]), ["code", "name", "kind"]])
 
     def count(self, name: str, *, within: Sequence[str] = ("",)) -> int:
         """How many rows of a layer the user may see."""

@@ -111,6 +111,18 @@ def test_cards_open_for_ones_own_only(clients: dict[str, FlaskClient], role: str
     assert codes_in(json.dumps(card)) <= expected(role)
 
 
+def test_the_nearest_service_is_named_across_a_border_and_no_other(clients: dict[str, FlaskClient], city: str) -> None:
+    across = CODES[12]  # the square north of CODES[3], in the other street
+    for role in ("grid_leader", "street_office"):
+        (service,) = clients[role].get(f"/data/micro_grids/{CODES[3]}").json["services"]
+        assert service["nearest_name"] == "食堂" + across
+        assert across not in clients[role].get("/data/facilities.geojson").text
+    with open_store(city) as store:
+        found = Seen(store, User(name="x", role="grid_leader", area=GRIDS[0])).nearest(CODES[3])
+        assert found.to_dict("list") == {"code": ["F" + across], "name": ["食堂" + across], "kind": ["canteen"]}
+        assert Seen(store, User(name="x", role="grid_leader", area=GRIDS[0])).nearest(across).empty  # not in reach
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_card_outside_says_the_same_whether_or_not_it_exists(clients: dict[str, FlaskClient], role: str) -> None:
     outside = [code for code in CODES if not in_reach(role, code)]
