@@ -39,12 +39,13 @@ def assert_connected(graph: CellGraph, unit: np.ndarray) -> None:
         assert nx.is_connected(whole.subgraph(np.flatnonzero(unit == number).tolist()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data(), nodes=st.integers(1, 9))
 def test_the_tree_cut_costs_what_the_best_of_all_cuts_costs(data: st.DataObject, nodes: int) -> None:
     states = 8  # loads 0..6, and 7 for a node that stays alone
     parent = [-1] + [data.draw(st.integers(0, node - 1)) for node in range(1, nodes)]
-    load = data.draw(st.lists(st.integers(0, 7), min_size=nodes, max_size=nodes))
+    loads = st.sampled_from([0, 0, 1, 2, 3, 5, 7, 7])  # empty cells and stacks meet often enough to matter
+    load = data.draw(st.lists(loads, min_size=nodes, max_size=nodes))
     close = np.array(data.draw(st.lists(st.integers(0, 50), min_size=states, max_size=states)), dtype=float)
     cut = np.array(data.draw(st.lists(st.integers(0, 5), min_size=nodes, max_size=nodes)), dtype=float)
 
