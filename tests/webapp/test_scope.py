@@ -189,6 +189,8 @@ def test_a_shapefile_comes_in_the_citys_own_coordinates(clients: dict[str, Flask
 
 
 def test_who_reaches_nothing_takes_nothing_away(clients: dict[str, FlaskClient]) -> None:
+    page = clients["grid_leader_without_area"].get("/export").text
+    assert "您的范围内没有数据" in page and 'name="layers"' not in page
     answer = _export(clients["grid_leader_without_area"], ["micro_grids"])
     assert answer.status_code == 404
     assert not codes_in(answer.text)

@@ -53,7 +53,8 @@ def make() -> ResponseReturnValue:
 
 def _form(chosen: dict[str, object], problem: str = "") -> str:
     seen = get_seen()
-    present = {name: seen.count(name) for name in seen.layers() if name != "findings"}
+    counts = {name: seen.count(name) for name in seen.layers() if name != "findings"}
+    present = {name: count for name, count in counts.items() if count}
     choices = {**_CHOICES, "datum": {**_CHOICES["datum"], "": say("export.datum_city")}}
     return render_template(
         "export.html", present=present, choices=choices, chosen=chosen, problem=problem, user=get_user(), titles=LAYERS
