@@ -26,7 +26,7 @@ from gridmap.micro_grids.balance import balance
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.fabric import Fabric, make_fabric
 from gridmap.micro_grids.graph import ALONE, CellGraph, make_graph
-from gridmap.micro_grids.lines import block_lines
+from gridmap.micro_grids.lines import block_lines, street_lines
 from gridmap.micro_grids.split import split_levels
 from layers.findings import Findings
 
@@ -56,8 +56,8 @@ def cells(layers: dict[str, gpd.GeoDataFrame]) -> tuple[Fabric, CellGraph]:
     """The cells that both share."""
     outline = layers["districts"].geometry.iloc[0]
     atoms = make_atoms(layers["buildings"], BAND, Findings(), outline=outline)
-    lines, strengths = block_lines(*(layers.get(name) for name in ("roads", "barriers", "water", "estates")))
-    fabric = make_fabric(outline, atoms.geometry, lines)
+    lines, strengths = block_lines(*(layers.get(name) for name in ("roads", "barriers", "water")))
+    fabric = make_fabric(outline, atoms.geometry, lines, streets=street_lines(layers.get("roads")))
     graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths)
     graph.join_small(BAND.low)
     return fabric, graph

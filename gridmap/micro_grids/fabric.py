@@ -28,6 +28,10 @@ INSET_M = 0.4
 #: Ground farther than this from any building is a cell of its own, where it is big enough to be called empty land.
 FAR_M = 100.0
 FAR_AREA_M2 = 20_000.0
+#: A block without buildings that is narrower than this on average is a strip along a street or a wall, not a place.
+STRIP_M = 14.0
+#: Buildings this near divide a strip, metres.
+REACH_M = 60.0
 #: Ground between given units that is smaller than this is a fault of drawing, not a place, square metres.
 SLIVER_M2 = 500.0
 #: Footprint outside its own cell that counts as a cut building, square metres.
@@ -62,6 +66,7 @@ def make_fabric(
     atoms: np.ndarray,
     lines: np.ndarray,
     *,
+    streets: np.ndarray | None = None,
     levels: Sequence[np.ndarray] = (),
 ) -> Fabric:
     """Cut an outline into cells, one a building piece and one an empty block.
@@ -74,6 +79,9 @@ def make_fabric(
         Disjoint footprints, array of polygons (`gridmap.micro_grids.atoms`).
     lines
         Lines that bound blocks (`gridmap.micro_grids.lines`).
+    streets
+        Those of the lines that are street centre lines: a strip without buildings between a wall and the middle of the
+        street goes to the buildings behind the wall, not to those across the street.
     levels
         Given units that cells must not cross, an array of areas a level, in order of their codes: where two units of
         a level overlap, the first one has the ground.
@@ -93,14 +101,15 @@ def make_fabric(
     blocks = _faces_of(bounds, outline)
 
     block_of_atom, samples, sample_atom = _sample(blocks, atoms)
-    ridges = _ridges(blocks, block_of_atom, samples, sample_atom)
+    sources = _sources(blocks, block_of_atom, samples, sample_atom, streets)
+    ridges = _ridges(blocks, sources, samples, sample_atom)
     inside = atoms[shapely.intersects(atoms, outline)] if len(atoms) else atoms
     everything = _node([bounds, *shapely.boundary(inside), *ridges])
     faces = _faces_of(everything, outline)
 
     middle = _well_inside(faces)
     block = _containing(blocks, middle)
-    label = _label(faces, middle, block, atoms, block_of_atom, samples, sample_atom)
+    label = _label(faces, middle, block, atoms, sources, samples, sample_atom)
     edges = face_edges(faces)
     unit, units = _units(faces, middle, edges, levels)
     cell, atom, cut_atoms = _cells(faces, label, block, unit, edges, middle, atoms)
@@ -219,17 +228,54 @@ def _sample(blocks: np.ndarray, atoms: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return home, points[first], atom[first]
 
 
+def _sources(
+    blocks: np.ndarray, home: np.ndarray, samples: np.ndarray, sample_atom: np.ndarray, streets: np.ndarray | None
+) -> dict[int, np.ndarray]:
+    """Sample points that divide each block: those of its own buildings; in a strip without any, of its neighbours.
+
+    Neighbours over a wall, a bank or an estate's outline come before those over a street.
+    """
+    if not len(samples):
+        return {}
+    block = home[sample_atom]
+    order = np.argsort(block, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(block[order]) > 0])
+    own = {int(block[here[0]]): here for here in np.split(order, starts[1:]) if block[here[0]] >= 0}
+    width = 2.0 * shapely.area(blocks) / np.maximum(shapely.length(blocks), 1e-9)
+    strips = [number for number in np.flatnonzero(width < STRIP_M).tolist() if number not in own]
+    if not strips:
+        return own
+    edges = face_edges(blocks)
+    segment = np.flatnonzero(edges.inner)
+    lines = streets if streets is not None else np.empty(0, dtype=object)
+    on_street = edges.strengths(segment, lines, np.ones(len(lines))) > 0
+    a = np.concatenate([edges.left[segment], edges.right[segment]])
+    b = np.concatenate([edges.right[segment], edges.left[segment]])
+    street = np.concatenate([on_street, on_street])
+    peopled = np.isin(b, np.fromiter(own, dtype=np.int64))
+    reach = shapely.bounds(blocks) + np.array([-REACH_M, -REACH_M, REACH_M, REACH_M])
+    found = dict(own)
+    for number in strips:  # few neighbours each
+        here = (a == number) & peopled
+        hosts = np.unique(b[here & ~street]) if (here & ~street).any() else np.unique(b[here])
+        if not len(hosts):
+            continue
+        near = np.concatenate([own[int(host)] for host in hosts])
+        west, south, east, north = reach[number]
+        x, y = samples[near, 0], samples[near, 1]
+        near = near[(x >= west) & (x <= east) & (y >= south) & (y <= north)]
+        if len(near):
+            found[number] = near
+    return found
+
+
 def _ridges(
-    blocks: np.ndarray, home: np.ndarray, samples: np.ndarray, sample_atom: np.ndarray
+    blocks: np.ndarray, sources: dict[int, np.ndarray], samples: np.ndarray, sample_atom: np.ndarray
 ) -> list[shapely.Geometry]:
     """Lines midway between the buildings of a block, cut at the block's edge."""
-    block = home[sample_atom] if len(sample_atom) else np.empty(0, np.int64)
-    order = np.argsort(block, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(block[order]) > 0]) if len(order) else np.empty(0, np.int64)
     drawn = []
-    for here in np.split(order, starts[1:]) if len(order) else []:  # one Voronoi diagram a block
-        number = block[here[0]]
-        if number < 0 or len(np.unique(sample_atom[here])) < 2:
+    for number, here in sources.items():  # one Voronoi diagram a block
+        if len(np.unique(sample_atom[here])) < 2:
             continue
         segments = _voronoi_between(samples[here], sample_atom[here], shapely.bounds(blocks[number]))
         if len(segments):
@@ -240,7 +286,7 @@ def _ridges(
 def _voronoi_between(points: np.ndarray, owner: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """Voronoi edges between points of different owners, as segments long enough to leave the bounds."""
     centre = np.array([bounds[0] + bounds[2], bounds[1] + bounds[3]]) / 2.0
-    span = 4.0 * max(bounds[2] - bounds[0], bounds[3] - bounds[1]) + 100.0
+    span = 4.0 * max(bounds[2] - bounds[0], bounds[3] - bounds[1]) + 4.0 * REACH_M + 100.0
     # Four far points close every cell, so that no edge that matters runs to infinity.
     frame = np.array([[-span, 0], [span, 0], [0, -span], [0, span]])
     local = np.vstack([points - centre, frame])
@@ -262,7 +308,7 @@ def _label(
     middle: np.ndarray,
     block: np.ndarray,
     atoms: np.ndarray,
-    home: np.ndarray,
+    sources: dict[int, np.ndarray],
     samples: np.ndarray,
     sample_atom: np.ndarray,
 ) -> np.ndarray:
@@ -271,16 +317,10 @@ def _label(
     if not len(atoms):
         return label
     x, y = shapely.get_x(middle), shapely.get_y(middle)
-    sample_block = home[sample_atom]
-    by_block = {}
-    order = np.argsort(sample_block, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(sample_block[order]) > 0])
-    for here in np.split(order, starts[1:]):
-        by_block[int(sample_block[here[0]])] = here
     face_order = np.argsort(block, kind="stable")
     face_starts = np.flatnonzero(np.r_[True, np.diff(block[face_order]) > 0])
     for here in np.split(face_order, face_starts[1:]):  # one nearest-neighbour tree a block
-        candidates = by_block.get(int(block[here[0]]))
+        candidates = sources.get(int(block[here[0]]))
         if candidates is not None:
             _, nearest = cKDTree(samples[candidates]).query(np.column_stack([x[here], y[here]]))
             label[here] = sample_atom[candidates[nearest]]

@@ -16,6 +16,8 @@ __all__ = ["ALONE", "CellGraph", "make_graph"]
 
 #: Weight of a cell that must not share its unit with other households: a stack of floors, or a building too big.
 ALONE = 1_000_000
+#: Strength of the boundary between two estates.
+ESTATE = 0.7
 #: Neighbours that meet over less than this without a hard line between them count as parted, metres.
 PASSAGE_M = 3.0
 
@@ -97,7 +99,13 @@ class CellGraph:
 
 
 def make_graph(
-    fabric: Fabric, households: np.ndarray, stacked: np.ndarray, lines: np.ndarray, strengths: np.ndarray
+    fabric: Fabric,
+    households: np.ndarray,
+    stacked: np.ndarray,
+    lines: np.ndarray,
+    strengths: np.ndarray,
+    *,
+    estates: np.ndarray | None = None,
 ) -> CellGraph:
     """Cells of a fabric with their households and common boundaries.
 
@@ -109,6 +117,9 @@ def make_graph(
         One entry an atom.
     lines, strengths
         From `block_lines`.
+    estates
+        Number of the estate of each atom, -1 for none. Between cells of different estates a boundary counts like one
+        along a fence, wherever the estate's outline is drawn: estates stay together where they fit.
     """
     count = fabric.cells
     has = fabric.atom >= 0
@@ -121,6 +132,11 @@ def make_graph(
     edges = fabric.edges
     low, high, segment = edges.between(fabric.cell)
     strength = edges.strengths(segment, lines, strengths)
+    if estates is not None and len(estates):
+        estate = np.full(count, -1, dtype=np.int64)
+        estate[has] = estates[fabric.atom[has]]
+        parted = (estate[low] != estate[high]) & has[low] & has[high]
+        strength = np.where(parted, np.maximum(strength, ESTATE), strength)
     length = edges.length[segment]
     outer = np.flatnonzero(~edges.inner)
     perimeter = (

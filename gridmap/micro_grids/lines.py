@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-__all__ = ["HARD", "block_lines"]
+__all__ = ["HARD", "block_lines", "street_lines"]
 
 #: Strength of a line that a micro-grid does not cross while it can do without.
 HARD = 2.0
@@ -65,11 +65,25 @@ def _as_lines(geometry: np.ndarray) -> np.ndarray:
     return np.where(area, shapely.boundary(geometry), geometry)
 
 
+def street_lines(roads: gpd.GeoDataFrame | None) -> np.ndarray:
+    """Centre lines of the streets that bound blocks.
+
+    Parameters
+    ----------
+    roads
+        As for `block_lines`.
+
+    Returns
+    -------
+    array of lines, those of `block_lines(roads)`.
+    """
+    return block_lines(roads)[0]
+
+
 def block_lines(
     roads: gpd.GeoDataFrame | None,
     barriers: gpd.GeoDataFrame | None = None,
     water: gpd.GeoDataFrame | None = None,
-    estates: gpd.GeoDataFrame | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lines that bound blocks, with their strengths.
 
@@ -78,7 +92,7 @@ def block_lines(
     roads
         Lines in a metric CRS with `class` (OSM highway values); tunnels and what lies below ground are left out. Where
         there is no `class` at all, every line counts as an ordinary street.
-    barriers, water, estates
+    barriers, water
         Lines or areas in the same CRS; of areas the outline counts. `kind` of a barrier gives its strength.
 
     Returns
@@ -109,8 +123,6 @@ def block_lines(
         wide = water.geometry.area > 2000.0
         strength = kind.map(BARRIERS).fillna(0.6).where(~wide, HARD)
         take(water, strength.where(_on_ground(water), 0.0))
-    if estates is not None and len(estates):
-        take(estates, pd.Series(0.7, index=estates.index))
     if not lines:
         return np.empty(0, dtype=object), np.empty(0)
     return np.concatenate(lines), np.concatenate(strengths)

@@ -17,7 +17,7 @@ from gridmap.micro_grids.given import find_given
 from gridmap.micro_grids.graph import make_graph
 from gridmap.micro_grids.households import fill_households
 from gridmap.micro_grids.levels import LEVELS, Rules, plan_levels
-from gridmap.micro_grids.lines import block_lines
+from gridmap.micro_grids.lines import block_lines, street_lines
 from gridmap.micro_grids.rows import Result, make_rows
 from layers.errors import CrsMismatch, DataBroken, MissingLayer
 from layers.findings import Findings
@@ -92,11 +92,13 @@ def split_levels(
     buildings = fill_households(buildings, findings)
 
     atoms = make_atoms(buildings, rules.micro_grids, findings, outline=given.outline)
-    lines, strengths = block_lines(*(layers.get(item) for item in ("roads", "barriers", "water", "estates")))
-    fabric = make_fabric(given.outline, atoms.geometry, lines, levels=given.areas)
+    lines, strengths = block_lines(*(layers.get(item) for item in ("roads", "barriers", "water")))
+    streets = street_lines(layers.get("roads"))
+    fabric = make_fabric(given.outline, atoms.geometry, lines, streets=streets, levels=given.areas)
     if fabric.edges.overused:
         raise DataBroken(f"{fabric.edges.overused} boundaries have more than two cells; please report the input")
-    graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths)
+    estates = _estates(atoms.geometry, layers.get("estates"))
+    graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths, estates=estates)
     if int(graph.households.sum()) != int(buildings["households"].sum()):
         raise DataBroken(
             f"{int(buildings['households'].sum())} households went in and {int(graph.households.sum())} came out of "
@@ -246,6 +248,18 @@ def _inside(buildings: gpd.GeoDataFrame, outline: shapely.Geometry, findings: Fi
             "counted inside; its micro-grid ends at the outline", level="note", code=buildings["code"].iat[position],
         )  # fmt: skip
     return buildings[~outside].reset_index(drop=True)
+
+
+def _estates(atoms: np.ndarray, estates: gpd.GeoDataFrame | None) -> np.ndarray | None:
+    """Number of the estate that each building piece stands in, -1 for none; of overlapping ones the smallest."""
+    if estates is None or not len(estates):
+        return None
+    areas = estates.geometry.to_numpy()
+    found = np.full(len(atoms), -1, dtype=np.int64)
+    which, estate = shapely.STRtree(areas).query(shapely.point_on_surface(atoms), predicate="intersects")
+    order = np.lexsort((shapely.to_wkb(areas[estate]), -shapely.area(areas[estate])))
+    found[which[order]] = estate[order]
+    return found
 
 
 def _source_rows(frame: pd.DataFrame, mask: np.ndarray) -> list[int | None]:

@@ -150,19 +150,6 @@ def test_codes_that_cannot_be_kept_are_replaced_with_a_finding() -> None:
     assert split.units["communities"]["given_code"].tolist() == ["12-34"]
 
 
-def test_a_river_is_not_crossed() -> None:
-    river = frame([shapely.LineString([(300, -10), (300, 400)])], kind=["river"])
-    layers = {
-        "districts": frame([shapely.box(0, 0, 600, 390)]), "buildings": rows_of_houses(20, 13, 5), "barriers": river,
-    }  # fmt: skip
-    split = split_levels(layers)
-    crossing = split.units["micro_grids"].geometry.intersection(river.geometry[0]).length > 0
-    inside = [
-        unit.buffer(-1).intersects(river.geometry[0]) for unit in split.units["micro_grids"].geometry[crossing]
-    ]
-    assert not any(inside)
-
-
 def test_a_piece_behind_a_river_that_is_too_small_crosses_it_and_says_so() -> None:
     river = frame([shapely.LineString([(30, -10), (30, 400)])], kind=["river"])
     houses = rows_of_houses(20, 3, 5)
@@ -206,6 +193,76 @@ def test_needs_and_residents_are_shared_out_to_the_last_person() -> None:
     assert int(split.buildings["residents"].sum()) == 251
     assert int(split.units["micro_grids"]["aged_60"].sum()) == 47
     assert int(split.units["districts"]["residents"].sum()) == 251
+
+
+def test_the_parts_of_a_building_are_its_own_pieces_of_ground() -> None:
+    slab = frame([shapely.box(10, 10, 90, 22)], households=[96], units=[6], code=["板1"])
+    split = split_levels({"districts": frame([shapely.box(0, 0, 100, 60)]), "buildings": slab})
+    assert split.buildings.area.sum() == pytest.approx(slab.area.sum())
+    assert len(split.buildings) == 6 and split.buildings.area.max() < slab.area.sum() / 5
+
+
+def test_a_building_outside_the_outline_is_left_out_and_said() -> None:
+    houses = pd.concat([rows_of_houses(9, 9, 5), frame([shapely.box(900, 900, 920, 912)], households=[7])])
+    houses = houses.reset_index(drop=True)
+    split = split_levels({"districts": frame([shapely.box(0, 0, 300, 300)]), "buildings": houses})
+    assert split.households == 405
+    assert split.findings.counts()["outside_outline"] == 1
+
+
+def test_one_community_without_a_code_takes_that_of_the_city() -> None:
+    layers = {"communities": frame([shapely.box(0, 0, 300, 300)]), "buildings": rows_of_houses(9, 9, 5)}
+    split = split_levels(layers, code="990101001007")
+    assert split.units["communities"]["code"].tolist() == ["990101001007"]
+
+
+def test_row_order_changes_nothing_where_nothing_has_a_code() -> None:
+    halves = frame([shapely.box(300, 0, 600, 300), shapely.box(0, 0, 300, 300)], name=["东", "西"])
+    layers = {"communities": halves, "buildings": rows_of_houses(20, 10, 5)}
+    first = split_levels(layers)
+    second = split_levels({name: item.iloc[::-1].reset_index(drop=True) for name, item in layers.items()})
+    for one, other in ((first.units["communities"], second.units["communities"]), (first.buildings, second.buildings)):
+        assert one["code"].tolist() == other["code"].tolist()
+        assert shapely.equals_exact(one.geometry.to_numpy(), other.geometry.to_numpy(), 0).all()
+    assert first.units["communities"]["name"].tolist() == ["西", "东"]  # numbered from west to east
+
+
+def test_an_estate_stays_together_where_it_fits() -> None:
+    estate = frame([shapely.box(0, 0, 152, 152)], name=["柳岸小区"])
+    layers = {"districts": frame([shapely.box(0, 0, 360, 240)]), "buildings": rows_of_houses(12, 8, 6)}
+
+    def shared(split: Split) -> int:
+        inside = split.buildings.geometry.centroid.within(estate.geometry[0])
+        codes = split.buildings["micro_grid"]
+        return len(set(codes[inside]) & set(codes[~inside]))
+
+    with_estate = split_levels({**layers, "estates": estate})
+    assert shared(with_estate) == 0
+    assert shared(split_levels(layers)) > 0
+    assert_promises(with_estate)
+
+
+@pytest.mark.parametrize("kind", ["river", "canal", "rail", "city_wall"])
+def test_hard_barriers_are_not_crossed(kind: str) -> None:
+    barrier = frame([shapely.LineString([(300, -10), (300, 400)])], kind=[kind])
+    houses = rows_of_houses(20, 13, 5)
+    layers = {"districts": frame([shapely.box(0, 0, 600, 390)]), "buildings": houses, "barriers": barrier}
+    crossed = split_levels(layers).units["micro_grids"].buffer(-1).intersects(barrier.geometry[0])
+    assert not crossed.any()
+
+
+def test_a_strip_along_a_street_goes_to_the_buildings_beside_it() -> None:
+    wall = frame([shapely.LineString([(0, 95), (300, 95)])], kind=["fence"])
+    road = frame([shapely.LineString([(0, 100), (300, 100)])], **{"class": ["residential"]})
+    houses = rows_of_houses(10, 6, 5)
+    houses = houses[~houses.intersects(wall.geometry[0].buffer(3)) & ~houses.intersects(road.geometry[0].buffer(3))]
+    layers = {
+        "districts": frame([shapely.box(0, 0, 300, 180)]), "buildings": houses.reset_index(drop=True), "roads": road,
+        "barriers": wall,
+    }  # fmt: skip
+    split = split_levels(layers)
+    assert split.units["micro_grids"]["compactness"].min() > 0.3
+    assert not split.units["micro_grids"].buffer(-0.5).intersects(road.geometry[0]).any()
 
 
 def test_residents_stay_unknown_where_nobody_counted_them() -> None:
