@@ -19,6 +19,7 @@ from layers.errors import WrongCall
 from layers.sample import organizations as organization
 from layers.sample import services as service
 from layers.sample.filling import Ground, fill
+from layers.sample.grids import grids
 from layers.sample.incidents import incidents
 from layers.sample.names import COMMUNITY, DISTRICT, STREET
 from layers.sample.people import buildings, estates
@@ -100,11 +101,13 @@ def demo_layers(*, seed: int = SEED) -> dict[str, gpd.GeoDataFrame | pd.DataFram
     served = service.facilities(ground, homes, rng)
     organized = organization.organizations(ground, homes, rng)
     happened = incidents(ground, homes, served, rng)
-    duties = organization.staff(rng)
+    quarters = grids(ground, homes)
+    duties = organization.staff(rng, dict(zip(quarters["code"], quarters["households"], strict=True)))
     codes = dict(zip(lands["name"], lands["code"], strict=True))
     homes = homes.assign(estate=homes["estate"].map(codes))
     frames = {
         **_levels(ground, homes),
+        "grids": quarters,
         "estates": lands,
         "buildings": homes[[*_BUILDING_HEADINGS, "geometry"]],
         **_land(ground),
@@ -238,7 +241,7 @@ def _write_vectors(folder: Path, layers: dict[str, Any]) -> None:
     path = folder / "buildings.gpkg"
     path.unlink(missing_ok=True)
     layers["buildings"].rename(columns=_BUILDING_HEADINGS).to_file(path, layer="buildings", engine="pyogrio")
-    for name in ("districts", "streets", "communities", "estates", "roads", "barriers", "water", "green"):
+    for name in ("districts", "streets", "communities", "grids", "estates", "roads", "barriers", "water", "green"):
         path = folder / f"{name}.geojson"
         path.unlink(missing_ok=True)
         layers[name].to_crs(4326).to_file(path, driver="GeoJSON", COORDINATE_PRECISION=7)

@@ -6,6 +6,8 @@ community groups, volunteers, units of state and business in the area.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -97,8 +99,9 @@ ROLES = {
     "grid_leader": "网格长", "grid_member": "网格员", "micro_grid_leader": "微网格长", "planner": "社区规划师",
     "street_office": "街道干部",
 }
-_GRIDS = 7
-_MICRO_GRIDS = 12
+#: Households of a micro-grid, and the share of micro-grids that have a leader.
+_MICRO_GRID = 26
+_LED = 0.85
 
 
 def organizations(ground: Ground, table: gpd.GeoDataFrame, rng: Generator) -> gpd.GeoDataFrame:
@@ -130,22 +133,23 @@ def organizations(ground: Ground, table: gpd.GeoDataFrame, rng: Generator) -> gp
     )
 
 
-def staff(rng: Generator) -> pd.DataFrame:
+def staff(rng: Generator, grids: Mapping[str, int]) -> pd.DataFrame:
     """
     People on duty with role (a key of `ROLES`), area code and since when.
 
-    Grids and micro-grids do not exist yet when the files are written; their codes begin with 001 under each parent,
-    so duties for the first ones are known. Micro-grids beyond the twelfth of a grid are vacant.
+    `grids` has the households of each grid by code. Micro-grids do not exist yet when the files are written; their
+    codes begin with 001 under each grid, so duties for the first ones are known. The last ones of a grid are vacant.
 
     Examples
     --------
-    >>> staff(np.random.default_rng(0)).query("role == 'planner'")["area"].tolist()
+    >>> staff(np.random.default_rng(0), {"990101001001001": 400}).query("role == 'planner'")["area"].tolist()
     ['990101']
     """
-    grids = [f"{COMMUNITY[0]}{number:03d}" for number in range(1, _GRIDS + 1)]
     duties = [("street_office", STREET[0])] * 2 + [("planner", DISTRICT[0])]
     duties += [("grid_leader", grid) for grid in grids] + [("grid_member", grid) for grid in grids]
-    duties += [("micro_grid_leader", f"{grid}{number:03d}") for grid in grids for number in range(1, _MICRO_GRIDS + 1)]
+    for grid, households in grids.items():
+        led = max(1, round(_LED * households / _MICRO_GRID))
+        duties += [("micro_grid_leader", f"{grid}{number:03d}") for number in range(1, led + 1)]
     number = phones(rng)
     days = rng.integers(30, 2200, len(duties))
     return pd.DataFrame(

@@ -58,6 +58,7 @@ published about one community of an old town.
 | 文件 file | 内容 content |
 |---|---|
 | `districts.geojson` `streets.geojson` `communities.geojson` | 边界，三者相同 outlines, all the same here |
+| `grids.geojson` | 现有4个网格，多数超过500户 the four grids of today, most above the norm of 500 households |
 | `buildings.gpkg` | 楼栋，CGCS2000投影坐标，中文字段 buildings as surveyed ($crs), Chinese headings |
 | `estates.geojson` `roads.geojson` `barriers.geojson` `water.geojson` `green.geojson` | WGS 84 |
 | `facilities.xlsx` `staff.xlsx` | 设施、人员 workbooks with Chinese headings |

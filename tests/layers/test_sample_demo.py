@@ -237,3 +237,14 @@ def test_a_cut_loses_no_land(offset, degrees):
     assert len(parts) == 2
     assert sum(part.area for part in parts) == pytest.approx(area.area, abs=1.0)
     assert parts[0].area >= parts[1].area
+
+
+def test_the_four_grids_fill_the_community_and_exceed_the_norm(demo: dict[str, gpd.GeoDataFrame]) -> None:
+    grids, outline = demo["grids"], demo["communities"].geometry.iloc[0]
+    assert grids["code"].tolist() == [f"990101001001{number:03d}" for number in range(1, 5)]
+    assert int(grids["households"].sum()) == 3056
+    assert (grids["households"] > 500).sum() == 3
+    assert shapely.union_all(grids.geometry.to_numpy()).symmetric_difference(outline).area < 1.0
+    centre = grids.geometry.centroid
+    assert centre.y.iloc[:2].min() > centre.y.iloc[2:].max()  # north to south
+    assert centre.x.iloc[0] < centre.x.iloc[1] and centre.x.iloc[2] < centre.x.iloc[3]  # west to east
