@@ -25,12 +25,12 @@ def translations() -> dict[str, dict[str, str]]:
 
 
 def current() -> str:
-    """The language: asked for in the address, chosen before, or what the browser prefers; Chinese by default."""
+    """The language: asked for in the address or chosen before; Chinese for everyone who has not chosen."""
     if "lang" not in g:
         asked = request.args.get("lang")
         if asked in LANGUAGES:
             session["lang"] = asked
-        g.lang = session.get("lang") or request.accept_languages.best_match(LANGUAGES, default=LANGUAGES[0])
+        g.lang = session.get("lang") or LANGUAGES[0]
     return g.lang
 
 

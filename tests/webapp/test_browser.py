@@ -319,6 +319,8 @@ def test_an_export_is_downloaded(browser: Any, address: str, tmp_path: Path) -> 
 def test_dark_and_english_are_at_home_too(browser: Any, address: str) -> None:
     visit = Visit(browser, address, "planner", color_scheme="dark", locale="en-GB")
     page = visit.page
+    page.goto(f"{address}/?lang=en")
+    page.wait_for_selector("[data-loaded=yes]", state="attached")
     assert page.locator(".gm-legend-title").text_content() == "Legendmicro-grids"
     ground = page.evaluate("() => getComputedStyle(document.querySelector('.gm-panel')).backgroundColor")
     assert max(int(part) for part in ground[4:-1].split(",")) < 80

@@ -78,10 +78,10 @@ def test_a_language_is_chosen_and_kept(app: Flask) -> None:
     assert client.get("/export?lang=<b>").status_code == 200
 
 
-def test_the_browsers_language_is_taken_where_none_was_chosen(app: Flask) -> None:
-    page = app.test_client().get("/login", headers={"Accept-Language": "en-GB,en;q=0.9"}).text
+def test_chinese_is_the_language_of_whoever_has_not_chosen(app: Flask) -> None:
+    page = app.test_client().get("/login?lang=en").text
     assert "Log in" in page
-    assert "登录" in app.test_client().get("/login", headers={"Accept-Language": "fr"}).text
+    assert "登录" in app.test_client().get("/login", headers={"Accept-Language": "en-GB,en;q=0.9"}).text
 
 
 def test_both_languages_have_every_word_that_pages_and_views_say() -> None:
