@@ -13,14 +13,13 @@ from gridmap.access.gaps import find_gaps
 from gridmap.access.walk import nearest_facilities
 from gridmap.micro_grids.attach import attach
 from gridmap.norms import load_norms
+from gridmap.pipeline import ATTACHED
 from gridmap.progress import Progress, silent
 from gridmap.settings import CoverSettings
 from gridmap.stores import Store, open_store
 from layers.errors import MissingLayer, WrongCall
 
 __all__ = ["attach_again", "cover_again"]
-
-ATTACHED = ("organizations", "facilities", "incidents")
 
 
 def _cover_settings(store: Store) -> CoverSettings:
