@@ -87,7 +87,7 @@ def test_files_have_the_encodings_they_are_said_to_have(made):
 def test_text_files_are_the_same_bytes_every_time(made, tmp_path):
     again = write_demo(tmp_path / "again")
     names = [path.name for path in sorted(made.folder.iterdir()) if path.suffix not in (".xlsx", ".gpkg")]
-    assert len(names) == 12
+    assert len(names) == 13
     for name in names:
         assert (again.folder / name).read_bytes() == (made.folder / name).read_bytes(), name
 

@@ -61,6 +61,17 @@ def test_cells_tile_the_outline_and_conserve_households(seed: int) -> None:
         assert shapely.coverage_union_all(fabric.faces[fabric.cell == cell]).geom_type == "Polygon"
 
 
+def test_streets_that_end_on_an_oblique_outline_do_not_move_it() -> None:
+    oblique = shapely.affinity.rotate(OUTLINE, 23.4)
+    rng = np.random.default_rng(4)
+    west, south, east, north = oblique.bounds
+    ends = rng.uniform([west - 50, south - 50], [east + 50, north + 50], (60, 2, 2))
+    streets = np.array([shapely.LineString(pair) for pair in ends], dtype=object)
+    fabric = make_fabric(oblique, np.array([oblique.centroid.buffer(8)], dtype=object), streets)
+    assert shapely.symmetric_difference(shapely.coverage_union_all(fabric.faces), oblique).area < 1e-3
+    assert shapely.coverage_is_valid(fabric.faces)
+
+
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1_000_000))
 def test_a_footprint_lies_whole_in_its_cell(seed: int) -> None:
