@@ -109,10 +109,11 @@ def make_fabric(
 
     middle = _well_inside(faces)
     block = _containing(blocks, middle)
-    label = _label(faces, middle, block, atoms, sources, samples, sample_atom)
+    owned = _containing(atoms, middle) if len(atoms) else np.full(len(faces), -1, dtype=np.int64)
+    label = _label(middle, block, owned, sources, samples, sample_atom)
     edges = face_edges(faces)
     unit, units = _units(faces, middle, edges, levels)
-    cell, atom, cut_atoms = _cells(faces, label, block, unit, edges, middle, atoms)
+    cell, atom, cut_atoms = _cells(faces, label, block, unit, edges, owned, len(atoms))
     first = np.unique(cell, return_index=True)[1]
     return Fabric(_onto_outline(faces, edges, given), cell, atom, units[first], edges, cut_atoms)
 
@@ -304,18 +305,15 @@ def _voronoi_between(points: np.ndarray, owner: np.ndarray, bounds: np.ndarray) 
 
 
 def _label(
-    faces: np.ndarray,
     middle: np.ndarray,
     block: np.ndarray,
-    atoms: np.ndarray,
+    owned: np.ndarray,
     sources: dict[int, np.ndarray],
     samples: np.ndarray,
     sample_atom: np.ndarray,
 ) -> np.ndarray:
     """Atom of each face: the footprint it lies in, else the nearest of its block; -1 in a block without buildings."""
-    label = np.full(len(faces), -1, dtype=np.int64)
-    if not len(atoms):
-        return label
+    label = np.full(len(middle), -1, dtype=np.int64)
     x, y = shapely.get_x(middle), shapely.get_y(middle)
     face_order = np.argsort(block, kind="stable")
     face_starts = np.flatnonzero(np.r_[True, np.diff(block[face_order]) > 0])
@@ -324,8 +322,7 @@ def _label(
         if candidates is not None:
             _, nearest = cKDTree(samples[candidates]).query(np.column_stack([x[here], y[here]]))
             label[here] = sample_atom[candidates[nearest]]
-    inside = _containing(atoms, middle)
-    return np.where(inside >= 0, inside, label)
+    return np.where(owned >= 0, owned, label)
 
 
 def _units(
@@ -356,18 +353,17 @@ def _cells(
     block: np.ndarray,
     unit: np.ndarray,
     edges: Edges,
-    middle: np.ndarray,
-    atoms: np.ndarray,
+    owned: np.ndarray,
+    atoms: int,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, float]]:
     """Connected cells: one an atom, one an empty block; stray faces join the neighbour with most common boundary."""
-    key = np.where(label >= 0, label, len(atoms) + block)
+    key = np.where(label >= 0, label, atoms + block)
     key = np.unique(np.column_stack([key, unit]), axis=0, return_inverse=True)[1].ravel()
     piece = edges.components(key)
     area = shapely.area(faces)
     # The piece that holds most of a footprint is the atom's cell; all others are strays.
     covered = np.zeros(len(faces))
     held = label >= 0
-    owned = _containing(atoms, middle) if len(atoms) else np.full(len(faces), -1)
     covered[owned >= 0] = area[owned >= 0]
     pieces = int(piece.max()) + 1 if len(piece) else 0
     piece_covered = np.bincount(piece, weights=covered, minlength=pieces)
@@ -395,5 +391,5 @@ def _cells(
     kept, cell = np.unique(piece, return_inverse=True)
     atom = piece_label[kept]
     outside = (owned >= 0) & (atom[cell] != owned)
-    lost = np.bincount(owned[outside], weights=area[outside], minlength=len(atoms))
+    lost = np.bincount(owned[outside], weights=area[outside], minlength=atoms)
     return cell.astype(np.int64), atom, {int(item): float(lost[item]) for item in np.flatnonzero(lost > CUT_M2)}
