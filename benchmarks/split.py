@@ -16,8 +16,8 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
 import shapely
+from districts import DISTRICTS, read
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -31,39 +31,20 @@ from gridmap.micro_grids.split import split_levels
 from layers.findings import Findings
 
 BAND = Band(15, 25, 40)
-DISTRICTS = ("monaco", "nanjing_xinjiekou", "beijing_wudaokou", "shanghai_lujiazui", "taichung_xitun", "baltimore")
 
 
-def read(bundle: Path) -> dict[str, gpd.GeoDataFrame]:
-    """Layers of a bundle in its UTM zone, named as gridmap names them; the outline is the extract's box."""
-    boundary = pyogrio.read_dataframe(bundle, layer="boundary", where="kind = 'extract_bbox'")
-    crs = boundary.estimate_utm_crs()
-    layers = {"districts": boundary.to_crs(crs)}
-    names = set(pyogrio.list_layers(bundle)[:, 0])
-    for name in ("buildings", "roads", "barriers", "water"):
-        if name in names:
-            layers[name] = pyogrio.read_dataframe(bundle, layer=name).to_crs(crs)
-    layers["roads"] = layers["roads"].rename(columns={"highway": "class"})
-    layers["buildings"]["levels"] = layers["buildings"]["levels_est"]
-    inside = layers["buildings"].representative_point().within(layers["districts"].geometry.iloc[0])
-    layers["buildings"] = layers["buildings"][inside].reset_index(drop=True)
-    layers["buildings"]["code"] = layers["buildings"]["osm_id"].astype(str)
-    layers["buildings"]["households"] = layers["buildings"]["households"].fillna(0).astype(int)
-    return layers
-
-
-def cells(layers: dict[str, gpd.GeoDataFrame]) -> tuple[Fabric, CellGraph]:
+def cells(layers: dict[str, gpd.GeoDataFrame], band: Band = BAND) -> tuple[Fabric, CellGraph]:
     """The cells that both share."""
     outline = layers["districts"].geometry.iloc[0]
-    atoms = make_atoms(layers["buildings"], BAND, Findings(), outline=outline)
+    atoms = make_atoms(layers["buildings"], band, Findings(), outline=outline)
     lines, strengths = block_lines(*(layers.get(name) for name in ("roads", "barriers", "water")))
     fabric = make_fabric(outline, atoms.geometry, lines, streets=street_lines(layers.get("roads")))
     graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths)
-    graph.join_small(BAND.low)
+    graph.join_small(band.low)
     return fabric, graph
 
 
-def metis(graph: CellGraph) -> np.ndarray:
+def metis(graph: CellGraph, band: Band = BAND) -> np.ndarray:
     """Parts by METIS, recursive bisection, piece by piece; stacks keep a part of their own as in gridmap."""
     import pymetis
 
@@ -78,7 +59,8 @@ def metis(graph: CellGraph) -> np.ndarray:
         here = np.flatnonzero(piece == number)
         sub = part.part(here)
         total = int(sub.weight.sum())
-        parts = max(1, min(round(total / BAND.target), len(here)))
+        parts = max(-(-total // band.high), min(round(total / band.target), total // band.low))
+        parts = max(1, min(parts, len(here)))
         if parts > 1:
             keep = sub.open
             cost = np.maximum(1, np.rint(sub.bare[keep]))
