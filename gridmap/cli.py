@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 import gridmap
+from gridmap import cli_data
 from gridmap.progress import Progress, silent
 from layers.errors import GridmapError
 
@@ -335,6 +336,8 @@ def user_password(city: str, name: str, password: str) -> None:
 
     set_password(city, name, password)
 
+
+cli_data.register(main)
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from layers.findings import Findings
+from layers.kinds import kind_words, named_kinds
 from layers.rows import tell_rows
 from layers.schema import Column, Layer
 from layers.values import as_boolean, as_code, as_number, as_text, as_time, is_blank
@@ -62,9 +63,23 @@ def check(frame: pd.DataFrame, layer: Layer, *, findings: Findings, file: str | 
     for name in [name for name in frame.columns if name not in layer and name not in ("geometry", "source_row")]:
         if frame[name].dtype == object:
             frame[name] = _plain_extra(frame[name])
+    if layer.name in kind_words() and "kind" in frame.columns:
+        frame["kind"], turned = named_kinds(frame["kind"], layer)
+        if turned:
+            findings.add(
+                layer.name, "kind_named", f"{turned} kinds stand in words, such as 幼儿园",
+                "written as keys (kindergarten)", level="note", field="kind", file=file,
+            )  # fmt: skip
     _tell_missing(frame, layer, findings, file)
     if "code" in layer:
         frame = _codes_apart(frame, layer, findings, file)
+    if layer.name == "incidents" and {"reported_at", "closed_at"} <= set(frame.columns):
+        early = (frame["closed_at"] < frame["reported_at"]).fillna(False).astype(bool)
+        tell_rows(
+            findings, layer.name, "closed_before_reported", "closed before it was reported", "nothing: look at it",
+            frame["source_row"][early], values=frame["closed_at"][early].astype("str"), codes=frame["code"][early],
+            field="closed_at", file=file,
+        )  # fmt: skip
     if layer.name == "buildings":
         _tell_no_households(frame, findings, file)
     return frame

@@ -31,7 +31,7 @@ CITY_TOML = "city.toml"
 _READABLE = (*VECTORS, *TABLES)
 _MANY_LAYERS = (".gpkg", ".zip", ".kml", *WORKBOOKS)
 #: Files that hold data but that nobody reads: said, so that nothing stays away in silence.
-_NOT_READ = (".dwg", ".dxf", ".gdb", ".tab", ".mif", ".ods", ".mdb", ".rar", ".7z", ".gml", ".sqlite", ".pbf", ".osm")
+_NOT_READ = (".dwg", ".dxf", ".gdb", ".tab", ".mif", ".mdb", ".rar", ".7z", ".gml", ".sqlite", ".pbf", ".osm")
 _CITY_KEYS = ("name", "code", "crs", "datum", "encoding")
 _LAYER_KEYS = ("file", "layer", "where", "datum", "encoding", "skip", "kinds", "columns", "values")
 GIVEN = {name: layer for name, layer in LAYERS.items() if layer.source == "given"}

@@ -7,6 +7,7 @@ thing, the rule and the next step, in one sentence that a clerk can act on; no m
 from __future__ import annotations
 
 __all__ = [
+    "AmbiguousHeading",
     "BadFile",
     "BadSettings",
     "CrsMismatch",
@@ -51,6 +52,10 @@ class NotACity(GridmapError):
 
 class BadFile(GridmapError):
     """A file that cannot be read: corrupt, of another kind than its name says, or not there."""
+
+
+class AmbiguousHeading(GridmapError):
+    """Two headings of a file that have the same claim to one column."""
 
 
 class UnknownLayer(GridmapError):

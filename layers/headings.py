@@ -1,7 +1,9 @@
 """Which column of a file is which column of the schema.
 
 A heading is matched first as it stands, then without spaces, case and full-width forms, then by the Chinese and
-English titles and the other words of the schema for that column. Columns that mean nothing to the schema are kept.
+English titles and the other words of the schema for that column, and last by likeness (rapidfuzz), which is said with
+its score. Columns that mean nothing to the schema are kept. Where two headings have the same claim to one column, a
+reader that nobody watches takes the first and says so; the command line refuses (`strict`) and the web page asks.
 """
 
 from __future__ import annotations
@@ -11,18 +13,22 @@ import unicodedata
 from collections.abc import Hashable, Iterable, Mapping
 
 import pandas as pd
+from rapidfuzz import fuzz
 
-from layers.errors import BadSettings
+from layers.errors import AmbiguousHeading, BadSettings
 from layers.findings import Findings
 from layers.schema import Column, Layer
 
-__all__ = ["RESERVED", "check_mapping", "known_headings", "match_headings", "normal", "rename"]
+__all__ = ["RESERVED", "check_mapping", "guess", "known_headings", "match_headings", "normal", "rename"]
 
 #: Columns that the reader itself makes; one of that name in a file is kept as `given_...`.
 RESERVED = ("geometry", "source_row", "given_code")
 
 #: Coordinate columns, which a mapping may name as well.
 PLACES = ("lon", "lat", "wkt")
+
+#: From this likeness on (0 to 100) a heading is taken for a column, and one column must lead the next by so much.
+LIKE, LEAD = 84.0, 4.0
 
 _BRACKETS = re.compile(r"[((\[【〔<《].*?[))\]】〕>》]")
 _MARKS = re.compile(r"[\s_\-.:：、/*#'\"]+")
@@ -97,6 +103,7 @@ def match_headings(
     mapping: Mapping[str, str] | None = None,
     findings: Findings,
     file: str | None = None,
+    strict: bool = False,
 ) -> dict[Hashable, str]:
     """Find which heading is which column.
 
@@ -106,6 +113,8 @@ def match_headings(
         Headings of the file, in order.
     mapping
         {ours: theirs}, which wins over every guess. `theirs` is compared as it stands, then in normal form.
+    strict
+        Refuse where two headings have the same claim to one column, rather than take the first.
 
     Returns
     -------
@@ -115,6 +124,8 @@ def match_headings(
     ------
     BadSettings
         The mapping names a heading that the file does not have.
+    AmbiguousHeading
+        Two headings have the same claim, and `strict`.
 
     Examples
     --------
@@ -135,20 +146,97 @@ def match_headings(
     for heading in all_headings:
         if heading in matched:
             continue
-        meant = next((ours for ours in words.get(normal(heading), ()) if ours not in taken), None)
+        known = words.get(normal(heading)) or words.get(normal(str(heading).rpartition(" / ")[2])) or []
+        meant = next((ours for ours in known if ours not in taken), None)
         if meant is not None:
             candidates.setdefault(meant, []).append(heading)
     for ours, found in candidates.items():
         best = min(found, key=lambda heading: _rank(heading, ours, layer))
         matched[best] = ours
+        taken.add(ours)
         if len(found) > 1:
+            if strict and _rank(best, ours, layer)[0]:
+                raise AmbiguousHeading(
+                    f"{', '.join(repr(str(heading)) for heading in found)} of {file or 'the file'} may all be {ours} "
+                    f'of {layer.name}; say which one, {ours} = "..." in a mapping file (--mapping)'
+                )
             others = ", ".join(repr(str(heading)) for heading in found if heading != best)
             findings.add(
                 layer.name, "ambiguous_heading", f"{str(best)!r} and {others} may all be {ours}",
                 f"{str(best)!r} taken, the others kept beside it; name the right one in a mapping",
                 field=ours, file=file,
             )  # fmt: skip
+    _match_alike(all_headings, layer, matched, findings, file, strict=strict)
     return matched
+
+
+def guess(heading: Hashable, layer: Layer) -> list[tuple[str, float]]:
+    """Columns that a heading is like, the likest first, with a score from 0 to 100 (100: the same word).
+
+    Only columns of half the best score and more are given. The likeness is the share of characters that need not be
+    changed (rapidfuzz `ratio`), or for words in another order `token_sort_ratio`; a heading that only contains a
+    column's word is not like it: '街道名称' is no building's name.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> guess("联系电话号码", layer("organizations"))[0]
+    ('phone', 80.0)
+    >>> guess("Households total", layer("buildings"))[0][0]
+    'households'
+    """
+    key = normal(heading)
+    words = re.sub(r"[_\-./]+", " ", str(heading).casefold())
+    best: dict[str, float] = {}
+    digits = re.findall(r"\d+", key)
+    for word, columns in known_headings(layer).items():
+        if re.findall(r"\d+", word) != digits:
+            continue  # 65 and over is not 60 and over
+        score = max(fuzz.ratio(key, word), fuzz.token_sort_ratio(words, word) if words.isascii() else 0.0)
+        for column in columns[:1]:
+            best[column] = max(best.get(column, 0.0), score)
+    most = max(best.values(), default=0.0)
+    return sorted(
+        ((name, round(score, 1)) for name, score in best.items() if score and score >= most / 2),
+        key=lambda item: (-item[1], item[0]),
+    )
+
+
+def _match_alike(
+    headings: list[Hashable], layer: Layer, matched: dict[Hashable, str], findings: Findings, file: str | None,
+    *, strict: bool,
+) -> None:  # fmt: skip
+    """Columns still without a heading, by likeness; what is as like to another column is left alone."""
+    open_ = [heading for heading in headings if heading not in matched and str(heading).strip()]
+    claims: dict[str, list[tuple[float, Hashable]]] = {}
+    taken = set(matched.values())
+    for heading in open_:
+        if len(normal(heading)) < 3:
+            continue
+        like = guess(heading, layer)
+        sure = like and like[0][1] >= LIKE and (len(like) == 1 or like[0][1] - like[1][1] >= LEAD)
+        if sure and like[0][0] not in taken:
+            claims.setdefault(like[0][0], []).append((like[0][1], heading))
+    for ours, found in claims.items():
+        found.sort(key=lambda item: -item[0])
+        score, heading = found[0]
+        if len(found) > 1 and found[0][0] - found[1][0] < LEAD:
+            said = ", ".join(f"{str(name)!r} ({value:.0f})" for value, name in found)
+            if strict:
+                raise AmbiguousHeading(
+                    f"{said} of {file or 'the file'} are as like to {ours} of {layer.name}; say which one, "
+                    f'{ours} = "..." in a mapping file (--mapping)'
+                )
+            findings.add(
+                layer.name, "ambiguous_heading", f"{said} are as like to {ours}",
+                "none taken; name the right one in a mapping", field=ours, file=file,
+            )  # fmt: skip
+            continue
+        matched[heading] = ours
+        findings.add(
+            layer.name, "guessed_heading", f"{str(heading)!r} is taken for {ours}, by a likeness of {score:.0f} of 100",
+            "look at it; a mapping makes it sure", field=ours, file=file,
+        )  # fmt: skip
 
 
 def _by_mapping(headings: list[Hashable], layer: Layer, mapping: Mapping[str, str]) -> dict[Hashable, str]:
@@ -184,6 +272,8 @@ def _rank(heading: Hashable, ours: str, layer: Layer) -> tuple[int, int]:
     names = [normal(column.name), normal(column.short), normal(column.zh), normal(column.en)]
     aliases = [normal(alias) for alias in (*column.aliases, column.name[:10])]
     key = normal(heading)
+    if key not in names and key not in aliases:
+        key = normal(str(heading).rpartition(" / ")[2])  # the lower of two rows
     return (0, names.index(key)) if key in names else (1, aliases.index(key))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib.resources import files
 
@@ -11,11 +12,12 @@ import yaml
 
 from layers.errors import BadSettings
 from layers.findings import Findings
+from layers.headings import normal
 from layers.rows import tell_rows
 from layers.schema import Layer
 from layers.values import as_text
 
-__all__ = ["OTHER", "kind_rules", "kinds_of"]
+__all__ = ["OTHER", "kind_rules", "kind_words", "kinds_of", "named_kinds"]
 
 #: Kind of what no rule fits.
 OTHER = "other"
@@ -28,6 +30,43 @@ def _osm() -> dict[str, Rules]:
     """Packaged rules, by layer."""
     text = (files("layers") / "osm_kinds.yaml").read_text(encoding="utf-8")
     return {name: _parsed(rules, "osm_kinds.yaml") for name, rules in yaml.safe_load(text).items()}
+
+
+@lru_cache(maxsize=1)
+def kind_words() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Layer -> kind -> the words that people write for it, its Chinese title first.
+
+    Examples
+    --------
+    >>> kind_words()["facilities"]["canteen"][0]
+    '社区食堂'
+    """
+    text = (files("layers") / "kind_words.yaml").read_text(encoding="utf-8")
+    return {
+        name: {kind: tuple(map(str, words)) for kind, words in kinds.items()}
+        for name, kinds in yaml.safe_load(text).items()
+    }
+
+
+def named_kinds(column: pd.Series, layer: Layer) -> tuple[pd.Series, int]:
+    """Kinds written in words as the keys that norms and maps know; what is no such word stays as it is.
+
+    Returns
+    -------
+    (column, how many cells were turned into a key)
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> column, turned = named_kinds(pd.Series(["长者食堂", "canteen", "茶馆", None]), layer("facilities"))
+    >>> column.tolist(), turned
+    (['canteen', 'canteen', '茶馆', nan], 1)
+    """
+    known = {normal(word): kind for kind, words in kind_words().get(layer.name, {}).items() for word in words}
+    text = as_text(column)[0]
+    keys = {value: known[normal(value)] for value in text.dropna().unique() if normal(value) in known}
+    turned = text.isin(list(keys))
+    return text.mask(turned, text.map(keys)).astype("str"), int(turned.sum())
 
 
 def _parsed(rules: Sequence[Sequence[str]], where: str) -> Rules:
@@ -78,7 +117,8 @@ def kinds_of(
 ) -> pd.Series:
     """Kind of each row by the first rule that fits; `OTHER` where none does.
 
-    A tag with several values ('restaurant;cafe') is taken by its first.
+    A tag with several values ('restaurant;cafe') is taken by its first; a value with * in it ('*幼儿园*') is laid over
+    the whole text.
 
     Parameters
     ----------
@@ -108,11 +148,18 @@ def kinds_of(
             f"kinds of {layer.name} look at the columns {', '.join(columns)}, of which {file or 'the file'} has none "
             f"(it has {headings}); name the right columns, or leave kinds out"
         )
-    tags = {column: as_text(frame[column])[0].str.split(";").str[0].str.strip() for column in found}
+    whole = {column: as_text(frame[column])[0] for column in found}
+    tags = {column: text.str.split(";").str[0].str.strip() for column, text in whole.items()}
     for column, value, kind in rules:
         if column in tags:
-            fits = tags[column].notna() if value == "*" else tags[column] == value
-            kinds = kinds.mask(kinds.isna() & fits.fillna(False).astype(bool), kind)
+            if value == "*":
+                fits = tags[column].notna()
+            elif "*" in value:
+                like = {text: fnmatchcase(text, value) for text in whole[column].dropna().unique()}
+                fits = whole[column].map(like)
+            else:
+                fits = tags[column] == value
+            kinds = kinds.mask(kinds.isna() & fits.astype("boolean").fillna(False).astype(bool), kind)
     none = kinds.isna()
     tell_rows(
         findings, layer.name, "kind_other", "no rule says what kind it is", f"kind {OTHER!r}; its tags are kept",

@@ -103,16 +103,29 @@ NEEDS = (
     _c("aged_3_6", "integer", "3-6岁", "Aged 3-6", None, "3-6岁儿童", unit="people"),
 )
 
-_CODE = _c("code", "text", "编码", "Code", None, "代码", "编号", "区划代码", "id")
+_CODE = _c("code", "text", "编码", "Code", None, "代码", "编号", "区划代码", "id", "统一编码", "唯一编码",
+    "唯一标识", "objectcode")
 _NAME = _c("name", "text", "名称", "Name", None, "名字", "全称", "单位名称", "地名")
-_NAME_REQ = _c("name", "text", "名称", "Name", None, "名字", "单位名称", "机构名称", "设施名称", required=True)
+_NAME_REQ = _c("name", "text", "名称", "Name", None, "名字", "全称", "单位名称", "机构名称", "设施名称", "组织名称",
+    "社会组织名称", "小区名称",
+    "场所名称", required=True,
+)
 _PARENT = _c("parent", "text", "上级编码", "Parent code", None, "上级", "所属")
-_HOUSEHOLDS = _c("households", "integer", "户数", "Households", None, "总户数", "住户数", "户", unit="households")
-_RESIDENTS = _c("residents", "integer", "人口", "Residents", None, "常住人口", "人数", "人口数", unit="people")
+_HOUSEHOLDS = _c("households", "integer", "户数", "Households", None, "总户数", "住户数", "户", "居民户数", "实有户数",
+    "常住户数", "入住户数", "家庭户数", "total_households", "no_of_households", unit="households",
+)
+_RESIDENTS = _c("residents", "integer", "人口", "Residents", None, "常住人口", "人数", "人口数", "实有人口",
+    "居住人口", "总人口", "population", "pop", unit="people",
+)
 _LEADER = _c("leader", "text", "负责人", "Leader", None, "网格长", "微网格长")
 _KIND = _c("kind", "text", "类别", "Kind", None, "类型", "种类", "分类")
-_KIND_REQ = _c("kind", "text", "类别", "Kind", None, "类型", "种类", "分类", "机构类型", "设施类型", required=True)
-_ADDRESS = _c("address", "text", "地址", "Address", None, "详细地址", "地点", "位置")
+_KIND_REQ = _c("kind", "text", "类别", "Kind", None, "类型", "种类", "分类", "机构类型", "设施类型", "组织类型",
+    "组织类别", "设施类别", "机构类别", required=True,
+)
+_ADDRESS = _c("address", "text", "地址", "Address", None, "详细地址", "地点", "位置", "住址", "单位地址", "详细住址",
+    "门牌地址",
+    "坐落", "incident_address", "street_address", "addr",
+)
 _DERIVED = _c("derived", "boolean", "系统生成", "Derived", None)
 _BASIS = _c("households_basis", "text", "户数依据", "Basis of households", "hh_basis", "户数来源")
 _FROM = _c("valid_from", "date", "启用日期", "Valid from", None)
@@ -163,14 +176,21 @@ _ALL = (
     Layer(
         name="buildings", zh="楼栋", en="Buildings", geometry=("area", "point"),
         columns=(
-            _c("code", "text", "楼栋编码", "Building code", None, "编码", "楼栋编号", "栋号", "building_id"),
-            _NAME, _HOUSEHOLDS, _BASIS,
+            _c("code", "text", "楼栋编码", "Building code", None, "编码", "楼栋编号", "栋号", "building_id",
+                "建筑编码", "房屋编码", "楼号",
+                "幢号", "楼栋代码",
+            ),
+            _c("name", "text", "名称", "Name", None, "名字", "全称", "地名", "楼栋名称", "楼名", "建筑名称",
+                "楼宇名称"),
+            _HOUSEHOLDS, _BASIS,
             _c(
                 "levels", "integer", "层数", "Levels", None,
-                "楼层数", "building_levels", "地上层数", "层", "floors", "floor", unit="floors",
+                "楼层数", "building_levels", "地上层数", "层", "总层数", "建筑层数", "楼层总数", "floors", "floor",
+                    "num_floors", "no_of_floors", "storeys",
+                unit="floors",
             ),
             _c("units", "integer", "单元数", "Entrance units", None, "单元", unit="entrances"),
-            _c("use", "text", "用途", "Use", None, "房屋用途", "building_use"),
+            _c("use", "text", "用途", "Use", None, "房屋用途", "建筑用途", "使用性质", "building_use"),
             _RESIDENTS, *NEEDS, _ADDRESS,
             _c("estate", "text", "所属小区", "Estate", None),
             _c("part", "text", "部分", "Part", None),
@@ -186,7 +206,7 @@ _ALL = (
     Layer(
         name="roads", zh="道路", en="Roads", geometry=("line",),
         columns=(
-            _CODE, _NAME,
+            _CODE, _c("name", "text", "名称", "Name", None, "名字", "全称", "地名", "路名", "道路名称"),
             _c("class", "text", "道路等级", "Class", None, "highway", "等级", "道路类型", "fclass"),
             _c("oneway", "text", "单行", "One way", None),
             _c("foot", "text", "步行", "Foot", None),
@@ -211,7 +231,8 @@ _ALL = (
             _c("capacity", "integer", "服务能力", "Capacity", None),
             _c("members", "integer", "成员数", "Members", None, "会员数", "人员数", unit="people"),
             _c("status", "text", "状态", "Status", None, "登记状态"),
-            _c("phone", "text", "电话", "Phone", None, "联系电话", "联系方式", "手机"),
+            _c("phone", "text", "电话", "Phone", None, "联系电话", "联系方式", "手机", "手机号", "电话号码",
+                "手机号码"),
             _ADDRESS, *_ATTACHED,
         ),
     ),
@@ -229,25 +250,37 @@ _ALL = (
     Layer(
         name="incidents", zh="事件", en="Incidents", geometry=("point",),
         columns=(
-            _CODE,
-            _c("category", "text", "事件类别", "Category", None, "类别", "类型", "事件类型", required=True),
-            _c("reported_at", "datetime", "上报时间", "Reported at", "reported", "时间", "发生时间", "上报日期"),
-            _c("closed_at", "datetime", "结案时间", "Closed at", "closed", "办结时间"),
-            _c("status", "text", "状态", "Status", None, "办理状态"),
-            _c("source", "text", "来源", "Source", None, "上报渠道"),
-            _c("text", "text", "描述", "Text", None, "内容", "事件描述", "问题描述"),
+            _c(
+                "code", "text", "编码", "Code", None, "代码", "编号", "事件编号", "工单编号", "案件编号", "受理编号",
+                    "id", "unique_key",
+                "case_id", "service_request_id",
+            ),
+            _c(
+                "category", "text", "事件类别", "Category", None, "类别", "类型", "事件类型", "问题类型", "案件类别",
+                    "诉求类型",
+                "complaint_type", "request_type", "service_name", "srtype", required=True,
+            ),
+            _c("reported_at", "datetime", "上报时间", "Reported at", "reported", "时间", "发生时间", "上报日期",
+                "受理时间", "登记时间", "created_date", "created_at", "opened_at", "requested_datetime"),
+            _c("closed_at", "datetime", "结案时间", "Closed at", "closed", "办结时间", "办结日期", "结案日期",
+                "closed_date", "close_date", "closedate", "resolved_at"),
+            _c("status", "text", "状态", "Status", None, "办理状态", "案件状态", "处理状态"),
+            _c("source", "text", "来源", "Source", None, "上报渠道", "事件来源", "诉求来源"),
+            _c("text", "text", "描述", "Text", None, "内容", "事件描述", "问题描述", "诉求内容", "descriptor"),
             _ADDRESS, *_ATTACHED,
         ),
     ),
     Layer(
         name="staff", zh="人员", en="Staff", geometry=(), key=("name", "role", "area"),
         columns=(
-            _c("name", "text", "姓名", "Name", None, required=True),
-            _c("role", "text", "角色", "Role", None, "职务", "岗位", required=True),
-            _c("area", "text", "负责区域编码", "Area", None, "区域", "负责区域", required=True),
+            _c("name", "text", "姓名", "Name", None, "人员姓名", "网格员姓名", required=True),
+            _c("role", "text", "角色", "Role", None, "职务", "岗位", "人员类型", required=True),
+            _c("area", "text", "负责区域编码", "Area", None, "区域", "负责区域", "所在网格", "网格编码",
+                required=True),
             _c("from", "date", "任职日期", "From", None, "开始日期"),
             _c("to", "date", "离任日期", "To", None, "结束日期"),
-            _c("phone", "text", "电话", "Phone", None, "联系电话", "手机"),
+            _c("phone", "text", "电话", "Phone", None, "联系电话", "联系方式", "手机", "手机号", "电话号码",
+                "手机号码"),
         ),
     ),
     Layer(

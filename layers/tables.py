@@ -1,36 +1,37 @@
-"""Tables in: CSV text and Excel workbooks, every cell as text, every row with its number.
+"""Tables in: CSV text and workbooks, every cell as text, every row with its number.
 
-Nothing is typed here: '007' stays '007'. The encoding of a CSV is found by rule: byte-order mark, else strict UTF-8,
-else strict GB18030 (statistical guessing took 3,000 lines with one Chinese row for Western European).
+Nothing is typed here: '007' stays '007'. What a file is, its first bytes say and not its ending: many a `.xls` is a web
+page or text with tabs.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
-import datetime as dt
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import python_calamine
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 
-from layers.errors import BadFile, BadSettings, MissingLayer
+from layers.encodings import decode, detect
+from layers.errors import BadFile, BadSettings
 from layers.findings import Findings
-from layers.headings import known_headings, normal
 from layers.rows import tell_rows
 from layers.schema import Layer
+from layers.table_shape import Shape, find_shape, no_things, unique_headings
+from layers.workbooks import ERRORS, WORKBOOKS, html_rows, read_sheet, sheets, what_it_is
 
 __all__ = ["TABLES", "WORKBOOKS", "decode", "read_table", "sheets"]
 
-WORKBOOKS = (".xlsx", ".xls")
 #: Endings of files that this page reads.
-TABLES = (".csv", *WORKBOOKS)
+TABLES = (".csv", ".tsv", *WORKBOOKS)
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_HEADING_DEPTH = 10  # rows above which the heading must stand
-_LOST_DIGITS = 1e15  # from here on a spreadsheet's number no longer holds every digit
+_LARGE = 4 << 20  # bytes from which a CSV goes through Arrow's reader, if it is drawn plainly
+_STRAY = re.compile(rb'[^,;|\t\r\n"]"[^,;|\t\r\n"]')  # a quote inside a cell
 
 Cells = list[list[str]]
 
@@ -43,16 +44,15 @@ def read_table(
     fallback: str | None = None,
     sheet: str | None = None,
 ) -> tuple[pd.DataFrame, Findings]:
-    """Read a CSV or Excel file as text.
+    """Read a CSV or a workbook as text.
 
-    The heading is the row, among the first ten, with most words that the schema knows for `layer`; without any, the
-    first row with content. Rows above it (titles, notes) and rows without content are no data. Merged cells count
-    for every row they cover.
+    The headings are found by `table_shape.find_shape`. Rows above them (titles, notes), rows without content, totals
+    and remarks below are no things; each is a finding. Merged cells count for every row they cover.
 
     Parameters
     ----------
     encoding
-        Of a CSV; None to find it by rule.
+        Of a CSV; None to find it by rule (`layers.encodings`).
     fallback
         Tried instead of GB18030 where a CSV is not UTF-8.
     sheet
@@ -82,165 +82,70 @@ def read_table(
     """
     path = Path(path)
     findings = Findings()
-    if path.suffix.lower() in WORKBOOKS:
-        cells = _workbook_cells(path, layer, sheet, findings)
-    else:
-        if sheet is not None:
-            raise BadSettings(f"{path.name} is a CSV, which has no sheets; leave out layer = {sheet!r}")
-        cells = _csv_cells(path, layer, encoding, fallback, findings)
-    return _frame(cells, layer, path.name, findings), findings
-
-
-def decode(data: bytes, *, encoding: str | None = None, fallback: str | None = None, name: str) -> str:
-    """Bytes to text: by `encoding`, else by the rule byte-order mark, strict UTF-8, strict GB18030 (or `fallback`).
-
-    Raises
-    ------
-    BadFile
-        Neither of them fits, or `encoding` does not.
-
-    Examples
-    --------
-    >>> decode("网格".encode("gb18030"), name="x.csv"), decode(b"\\xef\\xbb\\xbfa", name="x.csv")
-    ('网格', 'a')
-    """
-    if encoding is not None:
-        try:
-            text = data.decode(codecs.lookup(encoding).name)
-        except LookupError:
-            raise BadSettings(f"{encoding!r} is not an encoding; take one such as utf-8, gb18030 or big5") from None
-        except UnicodeDecodeError as error:
-            raise BadFile(f"cannot read {name} as {encoding}: {error.reason}; leave out the encoding") from None
-        return text.lstrip("﻿")
-    for mark, named in _MARKS:
-        if data.startswith(mark):
-            try:
-                return data.decode(named)
-            except UnicodeDecodeError:
-                raise BadFile(f"cannot read {name}: it starts as {named} but is not; save it as UTF-8") from None
-    for candidate in ("utf-8", fallback or "gb18030"):
-        try:
-            return data.decode(candidate)
-        except UnicodeDecodeError:
-            continue
-    other = fallback or "GB18030"
-    raise BadFile(f'cannot read {name}: neither UTF-8 nor {other}; name its encoding (encoding = "big5")')
-
-
-def sheets(path: str | Path) -> dict[str, int]:
-    """Sheets of a workbook that people see -> how many rows with content each has.
-
-    Raises
-    ------
-    BadFile
-        Not a workbook.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "city.xlsx"
-    >>> pd.DataFrame({"姓名": ["李"]}).to_excel(path, sheet_name="staff", index=False)
-    >>> sheets(path)
-    {'staff': 2}
-    """
-    path = Path(path)
-    with _workbook(path) as book:
-        return {name: sum(any(map(_text, row)) for row in _rows(book, name, path)) for name in _visible(book)}
-
-
-def _workbook(path: Path) -> python_calamine.CalamineWorkbook:
-    try:
-        return python_calamine.CalamineWorkbook.from_path(str(path))
-    except python_calamine.PasswordError:
-        raise BadFile(f"cannot read {path.name}: it has a password; save it without one") from None
-    except (python_calamine.CalamineError, OSError, ValueError) as error:
-        raise BadFile(f"cannot read {path.name}: {error}; open it in Excel or WPS and save it again") from None
-
-
-def _visible(book: python_calamine.CalamineWorkbook) -> list[str]:
-    shown = python_calamine.SheetVisibleEnum.Visible
-    table = python_calamine.SheetTypeEnum.WorkSheet
-    return [sheet.name for sheet in book.sheets_metadata if sheet.visible == shown and sheet.typ == table]
-
-
-def _rows(book: python_calamine.CalamineWorkbook, name: str, path: Path) -> list[list[object]]:
-    try:
-        return [list(row) for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False)]
-    except (python_calamine.CalamineError, ValueError) as error:
-        raise BadFile(f"cannot read sheet {name!r} of {path.name}: {error}; save the workbook again") from None
-
-
-def _workbook_cells(path: Path, layer: Layer, wanted: str | None, findings: Findings) -> Cells:
-    """Cells of one sheet as text, merged cells filled."""
-    with _workbook(path) as book:
-        names = _visible(book)
-        everything = {name: _rows(book, name, path) for name in names}
-        filled = [name for name in names if any(any(map(_text, row)) for row in everything[name])]
-        if wanted is not None:
-            if wanted not in book.sheet_names:
-                known = ", ".join(book.sheet_names)
-                raise MissingLayer(f"{path.name} has no sheet {wanted!r}; its sheets are {known}")
-            chosen = wanted
-            if chosen not in everything:
-                everything[chosen] = _rows(book, chosen, path)
-        else:
-            words = {normal(layer.name), normal(layer.zh), normal(layer.en)}
-            named = [name for name in names if normal(name) in words]
-            chosen = (named or filled or names or [""])[0]
-            others = [name for name in filled if name != chosen]
-            if others and not named:
-                findings.add(
-                    layer.name, "sheet_not_read", f"{path.name} has further sheets: {', '.join(others)}",
-                    f"read was {chosen!r}; say layer = \"...\" for another", level="warning", file=path.name,
-                )  # fmt: skip
-        rows = everything.get(chosen, [])
-        lost = [
-            number for number, row in enumerate(rows, start=1)
-            if any(isinstance(value, float) and abs(value) >= _LOST_DIGITS for value in row)
-        ]  # fmt: skip
-        tell_rows(
-            findings, layer.name, "digits_lost", "a number of more than 15 digits, of which the last are lost",
-            "written as 1.2e+17; format the cells as text and type the number again", pd.Series(lost), file=path.name,
+    data = _bytes(path)
+    kind = what_it_is(data)
+    if path.suffix.lower() in WORKBOOKS and (kind in ("zip", "ole") or not _is_text(data)):
+        drawn = read_sheet(path, layer, sheet, findings)
+        return _frame(drawn.cells, layer, path.name, findings, merges=drawn.merges), findings
+    if kind in ("zip", "ole"):
+        raise BadFile(f"cannot read {path.name}: it is a workbook under another name; give it the ending .xlsx or .xls")
+    if sheet is not None and sheet != "*":
+        raise BadSettings(f"{path.name} is a CSV, which has no sheets; leave out layer = {sheet!r}")
+    if kind == "html":
+        text = _text_of(data, layer, path, encoding, fallback, findings)
+        findings.add(
+            layer.name, "html_table", f"{path.name} is a web page that calls itself a workbook", "its table read",
+            level="note", file=path.name,
         )  # fmt: skip
-        cells = [[_text(value) for value in row] for row in rows]
-        if chosen:
-            for (top, left), (bottom, _) in book.get_sheet_by_name(chosen).merged_cell_ranges or []:
-                # downwards only: what is merged across columns is a title
-                for row in cells[top + 1 : bottom + 1]:
-                    row[left] = cells[top][left]
-    return cells
+        return _frame(html_rows(text), layer, path.name, findings), findings
+    text = _text_of(data, layer, path, encoding, fallback, findings)
+    separator = _separator(text)
+    if path.suffix.lower() in WORKBOOKS:
+        findings.add(
+            layer.name, "text_table", f"{path.name} is text that calls itself a workbook", "read as text",
+            level="note", file=path.name,
+        )  # fmt: skip
+    if len(data) >= _LARGE:
+        quick = _quick(text, separator, layer, path.name, findings)
+        if quick is not None:
+            return quick, findings
+    return _frame(_csv_cells(text, separator, layer, path, findings), layer, path.name, findings), findings
 
 
-def _text(value: object) -> str:
-    """A cell of a workbook as text; whole numbers without '.0', dates in ISO order."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        if abs(value) >= _LOST_DIGITS:
-            return f"{value:.15e}"
-        return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(sep=" ")
-    if isinstance(value, dt.timedelta):
-        return str(value)
-    return str(value).strip()
-
-
-def _csv_cells(
-    path: Path, layer: Layer, encoding: str | None, fallback: str | None, findings: Findings
-) -> Cells:
-    """Records of a CSV, whatever its separator."""
+def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise BadFile(f"cannot read {path.name}: {error.strerror}; check its path and rights") from None
-    text = decode(data, encoding=encoding, fallback=fallback, name=path.name)
-    if "\0" in text:
+
+
+def _is_text(data: bytes) -> bool:
+    return what_it_is(data) == "html" or (b"\0" not in data[:4096] and (b"\n" in data[:65536] or b"\r" in data[:65536]))
+
+
+def _text_of(
+    data: bytes, layer: Layer, path: Path, encoding: str | None, fallback: str | None, findings: Findings
+) -> str:
+    """The text, with a finding on the encoding where that is more than plain."""
+    found = detect(data, encoding=encoding, fallback=fallback, name=path.name)
+    if "\0" in found.text:
         raise BadFile(f"cannot read {path.name}: it holds zero bytes and is not text; export it as CSV again")
+    if found.encoding == "big5hkscs" or " and " in found.encoding or found.encoding.startswith("utf-16-"):
+        findings.add(
+            layer.name, "encoding_found", f"read as {found.encoding}: {found.evidence}",
+            "look at a few names; name the encoding if they are wrong", level="warning", file=path.name,
+        )  # fmt: skip
+    if found.broken_lines:
+        tell_rows(
+            findings, layer.name, "unreadable_text", "bytes that are no character",
+            "a mark (\ufffd) in their place", pd.Series(found.broken_lines), file=path.name,
+        )  # fmt: skip
+    return found.text
+
+
+def _csv_cells(text: str, separator: str, layer: Layer, path: Path, findings: Findings) -> Cells:
+    """Records of a CSV."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # outlines as WKT pass the limit of 128 KB
-    separator = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     cells: Cells = []
     start = 1
@@ -257,80 +162,136 @@ def _csv_cells(
             layer.name, "stray_quote", f"line {reader.line_num}: a quote inside a quoted cell", "read as it stands",
             row=len(cells) + 1, file=path.name,
         )  # fmt: skip
-        cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        try:
+            cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        except csv.Error as again:
+            raise BadFile(f"cannot read {path.name}: {again}; export it as CSV again") from None
     return cells
 
 
 def _separator(text: str) -> str:
-    """The separator of most parts in the first line with content; a comma where there is none."""
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    return max(",\t;|", key=lambda mark: (line.count(mark), mark == ","))
+    """The separator that cuts most of the first lines with content; a comma where there is none.
+
+    A title above the table has none or few: the line with most parts decides.
+    """
+    lines = [line for line in text[:50_000].splitlines() if line.strip()][:10]
+    best = {mark: max((line.count(mark) for line in lines), default=0) for mark in ",\t;|"}
+    first = lines[0] if lines else ""
+    return max(",\t;|", key=lambda mark: (first.count(mark) > 0, best[mark], mark == ","))
 
 
-def _frame(cells: Cells, layer: Layer, file: str, findings: Findings) -> pd.DataFrame:
-    """Heading found, rows squared, numbered, empty ones dropped."""
-    top = _heading_row(cells, layer)
-    if top is None:
+def _quick(text: str, separator: str, layer: Layer, file: str, findings: Findings) -> pd.DataFrame | None:
+    """A large CSV through Arrow's reader; None where it is not drawn so plainly that both readers agree."""
+    data = text.encode()
+    quotes = data.count(b'"')
+    if quotes % 2 or (quotes and _STRAY.search(data.replace(b'""', b""))):
+        return None
+    head: Cells = []
+    with_lines = csv.reader(io.StringIO(text[:200_000], newline=""), delimiter=separator)
+    for record in with_lines:
+        head.append(record)
+        if len(head) == 20 or with_lines.line_num > 60:
+            break
+    shape = find_shape(head, layer)
+    if shape is None or shape.last != 0 or shape.above:
+        return None
+    names = [str(number) for number in range(len(head[0]))]
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(data),
+            read_options=pacsv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=4 << 20),
+            parse_options=pacsv.ParseOptions(
+                delimiter=separator, newlines_in_values=quotes > 0, ignore_empty_lines=False
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
+        return None  # ragged rows: the careful reader keeps every cell
+    return _arrow_frame(table, shape, layer, file, findings)
+
+
+def _arrow_frame(table: pa.Table, shape: Shape, layer: Layer, file: str, findings: Findings) -> pd.DataFrame:
+    headings = unique_headings(shape.headings, layer, file, findings)
+    first = table.column(0)
+    # only rows that start like totals or remarks are looked at one by one
+    odd = pc.match_substring_regex(first, "(?i)合|总|小|共|汇|累|注|说|填|制|审|负|联|统|total|sum|note|source")
+    odd = pc.or_(odd, pc.equal(pc.utf8_trim_whitespace(first), ""))
+    odd = pc.or_(odd, pc.equal(first, shape.headings[0]))
+    keep = pd.Series(True, index=range(table.num_rows))
+    numbers = pc.indices_nonzero(odd).to_pylist()
+    if numbers:
+        rows = [["" if cell is None else cell for cell in row.values()] for row in table.take(numbers).to_pylist()]
+        for number, row in zip(numbers, rows, strict=True):
+            if no_things([row], headings, number + 2, layer, file, findings)[0]:
+                keep[number] = False
+    columns = {}
+    for heading, column in zip(headings, table.columns, strict=True):
+        blank = pc.equal(pc.utf8_trim_whitespace(column), "")
+        bare = pc.if_else(blank, pa.scalar(None, pa.large_string()), column)
+        columns[heading] = pd.Series(pd.array(bare, dtype="str"))
+    frame = pd.DataFrame(columns)
+    frame.columns = frame.columns.astype("object")
+    frame["source_row"] = pd.array(range(2, 2 + len(frame)), dtype="Int64")
+    return _tidied(frame, headings, keep)
+
+
+def _frame(
+    cells: Cells, layer: Layer, file: str, findings: Findings,
+    *, merges: Sequence[tuple[tuple[int, int], tuple[int, int]]] = (),
+) -> pd.DataFrame:  # fmt: skip
+    """Headings found, rows squared, numbered, empty ones dropped."""
+    shape = find_shape(cells, layer, merges)
+    if shape is None:
         findings.add(layer.name, "empty_table", f"{file} has no row with content", "read as no rows", file=file)
         return pd.DataFrame({"source_row": pd.Series([], dtype="Int64")})
-    if top > 0:
-        above = sum(any(cell.strip() for cell in row) for row in cells[:top])
-        if above:
-            findings.add(
-                layer.name, "heading_row", f"the headings stand in row {top + 1}", f"{above} rows above it left out",
-                level="note", row=top + 1, file=file,
-            )  # fmt: skip
+    top = shape.last
+    if shape.above:
+        findings.add(
+            layer.name, "heading_row", f"the headings stand in row {top + 1}", f"{shape.above} rows above it left out",
+            level="note", row=top + 1, file=file,
+        )  # fmt: skip
+    for (first, left), (last, _) in merges:
+        # downwards only: what is merged across columns is a title
+        for row in cells[max(first, top) + 1 : last + 1]:
+            if first > top and left < len(row):
+                row[left] = cells[first][left]
     body = cells[top + 1 :]
-    headings = _unique_headings(cells[top], layer, file, findings)
+    headings = unique_headings(shape.headings, layer, file, findings)
     widest = max((_filled(row) for row in body), default=0)
     for number in range(len(headings), widest):
         headings.append(f"column_{number + 1}")
-    if widest > len(cells[top]):
-        beyond = [i for i, row in enumerate(body, start=top + 2) if _filled(row) > len(cells[top])]
-        for row_number in beyond:
-            findings.add(
-                layer.name, "too_many_cells", f"row {row_number}: more cells than headings; a comma may be unquoted",
-                "the cells beyond the headings kept as further columns", row=row_number, file=file,
-            )  # fmt: skip
+    if widest > len(shape.headings):
+        beyond = [i for i, row in enumerate(body, start=top + 2) if _filled(row) > len(shape.headings)]
+        tell_rows(
+            findings, layer.name, "too_many_cells", "more cells than headings; a comma may be unquoted",
+            "the cells beyond the headings kept as further columns", pd.Series(beyond), file=file,
+        )  # fmt: skip
+    keep = pd.Series([not out for out in no_things(body, headings, top + 2, layer, file, findings)], dtype=bool)
     width = len(headings)
     square = [[*row[:width], *[""] * (width - len(row))] for row in body]
     frame = pd.DataFrame(square, columns=pd.Index(headings, dtype="object"), dtype="str")
-    frame = frame.mask(frame.apply(lambda column: column.str.strip() == "")) if len(frame) else frame
+    broken: list[int] = []
+    if len(frame):
+        failed = frame.isin(ERRORS)
+        broken = (failed.any(axis=1).to_numpy().nonzero()[0] + top + 2).tolist()
+        frame = frame.mask(frame.apply(lambda column: column.str.strip() == "") | failed)
+    tell_rows(
+        findings, layer.name, "formula_failed", "a formula that failed, such as #REF!", "read as empty",
+        pd.Series(broken), file=file,
+    )  # fmt: skip
     frame["source_row"] = pd.array(range(top + 2, top + 2 + len(frame)), dtype="Int64")
+    return _tidied(frame, headings, keep)
+
+
+def _tidied(frame: pd.DataFrame, headings: list[str], keep: pd.Series) -> pd.DataFrame:
+    """Rows with content that are things, and columns that have a heading or content."""
     filled = frame[headings].notna().any(axis=1) if headings else pd.Series(False, index=frame.index)
     unheaded = [name for name in headings if name.startswith("column_") and frame[name].isna().all()]
-    return frame[filled].drop(columns=unheaded).reset_index(drop=True)
+    return frame[filled & keep.to_numpy()].drop(columns=unheaded).reset_index(drop=True)
 
 
 def _filled(row: Sequence[str]) -> int:
     """Number of cells up to the last one with content."""
     return next((number for number in range(len(row), 0, -1) if row[number - 1].strip()), 0)
-
-
-def _heading_row(cells: Cells, layer: Layer) -> int | None:
-    """Number (from 0) of the row of headings."""
-    words = set(known_headings(layer)) | {"lon", "lng", "longitude", "经度", "lat", "latitude", "纬度", "wkt"}
-    best, score = None, 0
-    for number, row in enumerate(cells[:_HEADING_DEPTH]):
-        known = len({normal(cell) for cell in row if cell.strip()} & words)
-        if known > score:
-            best, score = number, known
-    if best is not None:
-        return best
-    return next((number for number, row in enumerate(cells) if any(cell.strip() for cell in row)), None)
-
-
-def _unique_headings(row: Sequence[str], layer: Layer, file: str, findings: Findings) -> list[str]:
-    """Headings without outer spaces; empty ones numbered, repeated ones told apart."""
-    headings: list[str] = []
-    for number, cell in enumerate(row, start=1):
-        name = cell.strip() or f"column_{number}"
-        name = "given_source_row" if name == "source_row" else name
-        if name in headings:
-            findings.add(
-                layer.name, "heading_twice", f"the heading {name!r} stands twice",
-                f"the later one kept as '{name}_{number}'", field=name, file=file,
-            )  # fmt: skip
-            name = f"{name}_{number}"
-        headings.append(name)
-    return headings

@@ -14,7 +14,10 @@ import pandas as pd
 
 __all__ = ["as_boolean", "as_code", "as_number", "as_text", "as_time", "is_blank", "plain"]
 
-_EMPTY = {"", "-", "--", "—", "——", "/", "\\", "\\n", "null", "none", "nan", "n/a", "#n/a", "<na>", "<null>", "nil"}
+_EMPTY = {
+    "#ref!", "#div/0!", "#value!", "#name?", "#null!", "#num!",
+    "", "-", "--", "—", "——", "/", "\\", "\\n", "null", "none", "nan", "n/a", "#n/a", "<na>", "<null>", "nil",
+}  # fmt: skip
 _NO_VALUE = _EMPTY | {"不详", "未知", "暂无", "不明", "待定", "unknown"}
 _TRUE = {"是", "有", "true", "yes", "y", "t", "1", "1.0", "√", "✓", "✔", "对"}
 _FALSE = {"否", "无", "没有", "false", "no", "n", "f", "0", "0.0", "×", "✗", "x", "错", "不是"}
@@ -93,8 +96,11 @@ def as_code(column: pd.Series) -> tuple[pd.Series, pd.Series]:
     if pd.api.types.is_float_dtype(column.dtype):
         lost = column.abs() >= _FLOAT_DIGITS
     text = as_text(column)[0]
-    known = pd.Series({value: plain(value).lstrip("'’‘`") for value in text.dropna().unique()}, dtype="object")
-    codes = text.map(known).astype("str")
+    codes = text.str.strip()
+    odd = ~codes.str.fullmatch(r"[0-9A-Za-z][!-&(-_a-~]*", na=True)
+    if odd.any():
+        known = {value: plain(value).lstrip("'’‘`") for value in text[odd].unique()}
+        codes.loc[odd] = text[odd].map(known).astype("str")
     codes = codes.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     exponent = codes.str.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+", na=False)
     lost = (lost | exponent).astype(bool)
@@ -121,11 +127,13 @@ def as_number(column: pd.Series, *, whole: bool) -> tuple[pd.Series, pd.Series]:
     if _numeric(column):
         numbers = column.astype("float64")
     else:
-        # each distinct text once: a column of 100,000 cells has few
-        distinct = {value: _number(plain(value)) for value in column.dropna().unique()}
-        numbers = column.map(distinct).astype("float64")
+        numbers = _plain_numbers(column)
+        # what is no bare number is read by the words around it, each distinct text once
+        rest = column[numbers.isna() & column.notna()]
+        distinct = {value: _number(plain(value)) for value in rest.unique()}
+        numbers.loc[rest.index] = rest.map(distinct).astype("float64")
         empty = {value for value in distinct if plain(value).casefold() in _NO_VALUE}
-        bad = numbers.isna() & column.notna() & ~column.isin(empty)
+        bad.loc[rest.index] = (numbers.loc[rest.index].isna() & ~rest.isin(empty)).astype(bool)
     infinite = numbers.isin([np.inf, -np.inf])
     bad |= infinite
     numbers = numbers.mask(infinite)
@@ -182,7 +190,8 @@ def as_time(column: pd.Series, *, day: bool) -> tuple[pd.Series, pd.Series, set[
             column = column.dt.tz_localize(None)
         times = column.astype("datetime64[ms]")
         return (times.dt.normalize() if day else times), pd.Series(False, index=column.index), remarks
-    text = column.map(plain).astype("str")
+    known = {value: _western_date(plain(value)) for value in column.dropna().unique()}
+    text = column.astype("object").map(known).astype("object").where(column.notna(), "").astype("str")
     distinct = pd.Series(text.unique(), dtype="str")
     parts = pd.DataFrame(np.nan, index=distinct.index, columns=["year", "month", "day", "hour", "minute", "second"])
     upper = distinct.str.upper()
@@ -214,6 +223,19 @@ def as_time(column: pd.Series, *, day: bool) -> tuple[pd.Series, pd.Series, set[
     return (times.dt.normalize() if day else times), bad.astype(bool), remarks
 
 
+_COUNT = "([一二三四五六七八九十]{1,3})"
+_CHINESE_DATE = re.compile(f"([〇零一二三四五六七八九]{{4}})年{_COUNT}月{_COUNT}日?")
+
+
+def _western_date(text: str) -> str:
+    """A date in Chinese numerals with the usual digits; anything else as it is."""
+    found = _CHINESE_DATE.match(text)
+    if found is None:
+        return text
+    year, month, day = (int(chinese_number(part)) for part in found.groups())
+    return f"{year}-{month}-{day}{text[found.end():]}"
+
+
 def _fill(parts: pd.DataFrame, found: pd.DataFrame, order: tuple[str, str, str]) -> None:
     """Put what a pattern found (three date groups, then half-day, hour, minute, second, half-day, zone) in place."""
     found = found.dropna(subset=[0, 1, 2])
@@ -231,12 +253,60 @@ def _fill(parts: pd.DataFrame, found: pd.DataFrame, order: tuple[str, str, str])
     parts.loc[rows, "second"] = found[6].astype("float64")
 
 
+def _plain_numbers(column: pd.Series) -> pd.Series:
+    """Cells that are a bare number ('12', '-3.5'), the others NaN: all at once."""
+    index = column.index
+    text = column.astype("str")
+    bare = text.str.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)", na=False).to_numpy(dtype=bool)
+    numbers = pd.Series(np.nan, index=index, dtype="float64")
+    if bare.any():
+        numbers = numbers.mask(bare, pd.to_numeric(text.where(bare), errors="coerce").astype("float64"))
+    return numbers
+
+
 def _numeric(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
 
 
+_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
+    "〇": 0, "两": 2, "壹": 1, "贰": 2, "叁": 3, "肆": 4, "伍": 5, "陆": 6, "柒": 7, "捌": 8, "玖": 9,
+}  # fmt: skip
+_POWERS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
+_CHARACTERS = frozenset(_DIGITS) | frozenset(_POWERS) | {"万", "亿"}
+_CHINESE = re.compile(
+    f"(?:约|大约|近)?([{''.join(sorted(_CHARACTERS))}]+)(?:户|人|口|层|栋|幢|座|个|单元|间|名|家|张|床)?"
+)
+
+
+def chinese_number(text: str) -> float:
+    """A number in Chinese characters; NaN where it is none.
+
+    Examples
+    --------
+    >>> [chinese_number(text) for text in ("二十五", "一百零三", "三万五千", "二〇二四", "十", "甲")]
+    [25.0, 103.0, 35000.0, 2024.0, 10.0, nan]
+    """
+    if not text or not _CHARACTERS.issuperset(text):
+        return float("nan")
+    if all(character in _DIGITS for character in text):  # digit by digit, as in a year
+        return float("".join(str(_DIGITS[character]) for character in text))
+    total, section, digit = 0, 0, 0
+    for character in text:
+        if character in _DIGITS:
+            digit = _DIGITS[character]
+        elif character in _POWERS:
+            section += (digit or (1 if not section else 0)) * _POWERS[character]
+            digit = 0
+        else:
+            total = (total + section + digit) * (10_000 if character == "万" else 100_000_000)
+            section = digit = 0
+    return float(total + section + digit)
+
+
 def _number(text: str) -> float:
     """A number written by a person; NaN where it is none."""
+    if (words := _CHINESE.fullmatch(text)) is not None:
+        return chinese_number(words[1])
     # a space between digits may only part thousands
     found = None if _SPACED.search(text) else _NUMBER.fullmatch(text.replace(" ", ""))
     if found is None:

@@ -13,7 +13,7 @@ STEPS = ("gridmap.micro_grids", "gridmap.access", "gridmap.measures")
 EDGES = ("gridmap.stores", "gridmap.maps", "gridmap.exports")
 DEEDS = (
     "gridmap.pipeline", "gridmap.rework", "gridmap.delivery", "gridmap.verify", "gridmap.atlas", "gridmap.accounts",
-    "gridmap.settings", "gridmap.cli",
+    "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
 )  # fmt: skip
 
 #: A room under the left folder imports none of these.

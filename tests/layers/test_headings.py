@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import sampled_from
 
-from layers.errors import BadSettings
+from layers.errors import AmbiguousHeading, BadSettings
 from layers.findings import Findings
 from layers.headings import check_mapping, known_headings, match_headings, normal, rename
 from layers.schema import LAYERS, layer
@@ -84,3 +84,47 @@ def test_mapping_to_an_unknown_column_names_the_known() -> None:
 def test_whoever_stands_in_the_way_is_kept_as_given() -> None:
     frame = pd.DataFrame([[1, 2, 3]], columns=["name", "given_name", "名"])
     assert rename(frame, {"名": "name"}).columns.tolist() == ["given_name", "given_name_2", "name"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "name", "ours"),
+    [("household", "buildings", "households"), ("常住人口数", "buildings", "residents"),
+     ("残疾人数", "buildings", "disabled"), ("地上楼层数", "buildings", "levels"),
+     ("开放时间段", "facilities", "hours")],
+)  # fmt: skip
+def test_alike_headings_are_taken_and_said(heading: str, name: str, ours: str) -> None:
+    found, findings = match([heading], name)
+    assert found == {heading: ours}
+    assert [(item.rule, item.level) for item in findings] == [("guessed_heading", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [("街道名称", "buildings"), ("建筑面积", "buildings"), ("65岁以上", "buildings"), ("due_date", "incidents"),
+     ("联系人", "organizations"), ("登记日期", "organizations"), ("设施类型名称", "facilities"),
+     ("agency_name", "incidents"),
+     ("StatusDate", "incidents"), ("incident_zip", "incidents"), ("备注", "buildings"), ("序号", "buildings")],
+)  # fmt: skip
+def test_other_headings_are_left_alone(heading: str, name: str) -> None:
+    found, findings = match([heading], name)
+    assert found == {} and len(findings) == 0
+
+
+def test_two_headings_with_the_same_claim_are_refused_where_nobody_watches() -> None:
+    with pytest.raises(AmbiguousHeading, match=r"'居民户数', '实有户数' of the file may all be households"):
+        match_headings(["居民户数", "实有户数"], layer("buildings"), findings=Findings(), strict=True)
+    with pytest.raises(AmbiguousHeading, match="households"):
+        match_headings(["houssholds", "householbs"], layer("buildings"), findings=Findings(), strict=True)
+    # a column's own title is surer than an alias
+    found = match_headings(["户数", "实有户数"], layer("buildings"), findings=Findings(), strict=True)
+    assert found == {"户数": "households"}
+
+
+def test_two_alike_headings_are_none() -> None:
+    found, findings = match(["houssholds", "householbs"], "buildings")
+    assert found == {} and [item.rule for item in findings] == ["ambiguous_heading"]
+
+
+def test_the_second_row_of_a_heading_counts() -> None:
+    found, _ = match(["基本信息 / 名称", "户数 / 自有", "户数 / 租赁"], "buildings")
+    assert found == {"基本信息 / 名称": "name"}

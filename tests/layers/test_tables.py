@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import codecs
 import datetime as dt
+import zipfile
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis.strategies import characters, text
 
+from layers import tables
 from layers.errors import BadFile, BadSettings, MissingLayer
 from layers.schema import layer
 from layers.tables import decode, read_table, sheets
@@ -188,3 +191,103 @@ def test_a_workbook_that_is_none(tmp_path: Path) -> None:
         read_table(write(tmp_path, b"PK\x03\x04nonsense", name="a.xlsx"), layer("staff"))
     with pytest.raises(BadFile, match=r"cannot read a\.xlsx"):
         sheets(write(tmp_path, b"hello", name="a.xlsx"))
+
+
+@pytest.mark.parametrize("encoding", ["big5", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encodings_that_say_nothing_are_found_and_told(tmp_path: Path, encoding: str) -> None:
+    text = "姓名,角色,區域,電話號碼,地址\n陳大文,組長,330106001001001,07510000000,臺中市西屯區文心路三段\n"
+    frame, findings = read_table(write(tmp_path, text, encoding=encoding), layer("staff"))
+    assert frame.loc[0, "姓名"] == "陳大文" and frame.loc[0, "地址"].endswith("文心路三段")
+    assert [item.rule for item in findings] == ([] if encoding == "utf-32" else ["encoding_found"])
+
+
+def test_simplified_text_is_not_taken_for_big5(tmp_path: Path) -> None:
+    text = "姓名,角色,区域\n" + "".join(f"王{name},网格员,330106001001\n" for name in "丽杰强敏静军洋勇艳娟")
+    frame, findings = read_table(write(tmp_path, text, encoding="gbk"), layer("staff"))
+    assert frame["姓名"].tolist()[0] == "王丽" and len(findings) == 0
+
+
+def test_a_file_put_together_from_two_encodings_is_read_line_by_line(tmp_path: Path) -> None:
+    data = STAFF.encode("utf-8") + "韩梅梅,网格员,330106001001002\n".encode("gbk") + "赵,网格员,1\n".encode()
+    frame, findings = read_table(write(tmp_path, data), layer("staff"))
+    assert frame["姓名"].tolist() == ["李雷", "韩梅梅", "赵"]
+    assert [item.rule for item in findings] == ["encoding_found"]
+
+
+def test_headings_of_two_rows_with_merged_cells(tmp_path: Path) -> None:
+    rows = [["桂花社区楼栋台账"], ["序号", "基本信息", None, "户数", None], [None, "名称", "地址", "自有", "租赁"],
+            [1, "1号楼", "中山路1号", 20, 5], [2, "2号楼", "中山路2号", 18, 6]]
+    path = workbook(tmp_path, buildings=rows)
+    book = openpyxl.load_workbook(path)
+    for span in ("A1:E1", "A2:A3", "B2:C2", "D2:E2"):
+        book["buildings"].merge_cells(span)
+    book.save(path)
+    frame, findings = read_table(path, layer("buildings"))
+    assert frame.columns.tolist() == [
+        "序号", "基本信息 / 名称", "基本信息 / 地址", "户数 / 自有", "户数 / 租赁", "source_row"
+    ]  # fmt: skip
+    assert frame["source_row"].tolist() == [4, 5]
+    assert frame.iloc[0].tolist()[:5] == ["1", "1号楼", "中山路1号", "20", "5"]
+    assert [item.rule for item in findings] == ["heading_row"]
+
+
+def test_headings_of_two_rows_in_a_csv(tmp_path: Path) -> None:
+    text = "序号,基本信息,,户数,,备注\n,名称,地址,自有,租赁,\n1,1号楼,中山路1号,20,5,\n"
+    frame, _ = read_table(write(tmp_path, text), layer("buildings"))
+    assert frame.columns.tolist()[:5] == ["序号", "基本信息 / 名称", "基本信息 / 地址", "户数 / 自有", "户数 / 租赁"]
+    assert len(frame) == 1
+
+
+def test_a_first_row_of_things_is_not_taken_for_a_second_row_of_headings(tmp_path: Path) -> None:
+    frame, _ = read_table(write(tmp_path, "名称,,户数\n1号楼,甲,25\n,乙,\n"), layer("buildings"))
+    assert frame["source_row"].tolist() == [2, 3]
+
+
+def test_totals_remarks_and_repeated_headings_are_no_things(tmp_path: Path) -> None:
+    text = "名称,地址,户数\n1号楼,a,20\n小 计,,20\n名称,地址,户数\n合计楼,b,5\n合计：,,25\n"
+    text += "填表人：某某,,\n注：不含商铺,,\n"
+    frame, findings = read_table(write(tmp_path, text), layer("buildings"))
+    assert frame["名称"].tolist() == ["1号楼", "合计楼"] and frame["source_row"].tolist() == [2, 5]
+    assert {item.rule: item.row for item in findings} == {"totals_row": 3, "remark_row": 7, "heading_again": 4}
+
+
+def test_a_web_page_or_text_that_calls_itself_a_workbook(tmp_path: Path) -> None:
+    page = "<html><meta charset='gbk'><table><tr><th>姓名</th><th>角色</th></tr><tr><td>李<td>网格长</tr></table>\n"
+    frame, findings = read_table(write(tmp_path, page, encoding="gbk", name="a.xls"), layer("staff"))
+    assert frame.to_dict("list") == {"姓名": ["李"], "角色": ["网格长"], "source_row": [2]}
+    assert [item.rule for item in findings] == ["html_table"]
+    frame, findings = read_table(write(tmp_path, STAFF.replace(",", "\t"), name="b.xls"), layer("staff"))
+    assert frame["姓名"].tolist() == ["李雷"] and [item.rule for item in findings] == ["text_table"]
+
+
+def test_failed_formulas_are_empty_and_said(tmp_path: Path) -> None:
+    path = workbook(tmp_path, staff=[["name", "role", "area"], ["李", "x", "#REF!"], ["王", "y", "=1+1"]])
+    frame, findings = read_table(path, layer("staff"))
+    assert frame["area"].isna().all()
+    assert [item.rule for item in findings] == ["formula_failed", "formula_without_value"]
+    frame, findings = read_table(write(tmp_path, "name,role,area\n李,x,#REF!\n王,y,1\n"), layer("staff"))
+    assert frame["area"].isna().tolist() == [True, False]
+    assert [(item.rule, item.row) for item in findings] == [("formula_failed", 2)]
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * (80 << 20))
+    with pytest.raises(BadFile, match="unpacks to 80 MB"):
+        read_table(path, layer("staff"))
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_large_files_are_read_the_same_way_as_small_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quoted: bool
+) -> None:
+    cell = '"中山路,\n一号 ""东"""' if quoted else "中山路"
+    text = "名称,地址,户数\n" + "".join(f"{i}号楼,{cell}, {i}\n" for i in range(50)) + "合计,,9\n ,\t,\n51号楼,,1\n"
+    path = write(tmp_path, text)
+    careful, told = read_table(path, layer("buildings"))
+    monkeypatch.setattr(tables, "_LARGE", 0)
+    quick, said = read_table(path, layer("buildings"))
+    pd.testing.assert_frame_equal(careful, quick)
+    assert [item.rule for item in told] == [item.rule for item in said] == ["totals_row"]
+    assert careful["source_row"].tolist()[-1] == 54

@@ -144,3 +144,17 @@ def test_zones_are_dropped_and_said() -> None:
 def test_blank_cells() -> None:
     assert is_blank(pd.Series([" ", None, "x"])).tolist() == [True, True, False]
     assert is_blank(pd.Series([np.nan, 0.0])).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("二十五", 25), ("一百零三户", 103), ("十二层", 12), ("约三万五千人", 35_000), ("两百", 200), ("壹佰贰拾", 120)],
+)
+def test_numbers_in_chinese_characters(text: str, value: int) -> None:
+    values, bad = as_number(pd.Series([text]), whole=True)
+    assert values.tolist() == [value] and bad.tolist() == [False]
+
+
+def test_a_date_in_chinese_characters() -> None:
+    values, bad, _ = as_time(pd.Series(["二〇二四年三月十五日", "2024年三月"]), day=True)
+    assert values.dt.strftime("%Y-%m-%d").tolist()[0] == "2024-03-15" and bad.tolist() == [False, True]
