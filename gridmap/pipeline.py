@@ -132,6 +132,7 @@ def compute(
     findings.extend(split.findings)
     frames: Frames = dict(split.units)
     frames["buildings"] = split.buildings
+    frames["cells"] = split.cells
     frames |= {layer: source.layers[layer] for layer in KEPT if layer in source.layers}
     micro_grids = _with_leaders(split.units["micro_grids"], frames.get("staff"))
     frames["micro_grids"] = micro_grids

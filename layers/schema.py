@@ -201,6 +201,17 @@ _ALL = (
             _c("micro_grid", "text", "所属微网格", "Micro-grid", None),
             _c("grid", "text", "所属网格", "Grid", None),
             _c("community", "text", "所属社区", "Community", None),
+            _c("cell", "text", "所在地块", "Cell", None),
+        ),
+    ),
+    Layer(
+        name="cells", zh="地块单元", en="Cells", geometry=("area",), source="made",
+        columns=(
+            _CODE,
+            _c("micro_grid", "text", "所属微网格", "Micro-grid", None),
+            _c("community", "text", "所属社区", "Community", None),
+            _HOUSEHOLDS,
+            _c("alone", "boolean", "单独成格", "Stays alone", None),
         ),
     ),
     Layer(

@@ -16,8 +16,9 @@ import shapely
 from scipy.spatial import QhullError, Voronoi, cKDTree
 
 from gridmap.micro_grids.edges import Edges, face_edges
+from gridmap.micro_grids.stitch import onto_outline
 
-__all__ = ["Fabric", "make_fabric"]
+__all__ = ["Fabric", "containing", "faces_of", "home_of", "make_fabric", "node", "units_of", "well_inside"]
 
 GRID_M = 0.001
 #: Distance between points along a footprint, metres: 6 m cut buildings in a test on real data, and the footprint pass
@@ -68,6 +69,7 @@ def make_fabric(
     *,
     streets: np.ndarray | None = None,
     levels: Sequence[np.ndarray] = (),
+    on_grid: bool = False,
 ) -> Fabric:
     """Cut an outline into cells, one a building piece and one an empty block.
 
@@ -85,6 +87,8 @@ def make_fabric(
     levels
         Given units that cells must not cross, an array of areas a level, in order of their codes: where two units of
         a level overlap, the first one has the ground.
+    on_grid
+        Leave the outer boundary on the millimetre grid, for a chunk that is stitched to others later.
 
     Returns
     -------
@@ -97,93 +101,48 @@ def make_fabric(
     near += [shapely.boundary(shapely.set_precision(areas, GRID_M)) for areas in levels]
     skeleton = [shapely.boundary(outline), *np.concatenate(near)]
     skeleton += _far_from_buildings(outline, atoms)
-    bounds = _node(skeleton)
-    blocks = _faces_of(bounds, outline)
+    bounds = node(skeleton)
+    blocks = faces_of(bounds, outline)
 
     block_of_atom, samples, sample_atom = _sample(blocks, atoms)
     sources = _sources(blocks, block_of_atom, samples, sample_atom, streets)
     ridges = _ridges(blocks, sources, samples, sample_atom)
     inside = atoms[shapely.intersects(atoms, outline)] if len(atoms) else atoms
-    everything = _node([bounds, *shapely.boundary(inside), *ridges])
-    faces = _faces_of(everything, outline)
+    everything = node([bounds, *shapely.boundary(inside), *ridges])
+    faces = faces_of(everything, outline)
 
-    middle = _well_inside(faces)
-    block = _containing(blocks, middle)
-    owned = _containing(atoms, middle) if len(atoms) else np.full(len(faces), -1, dtype=np.int64)
+    middle = well_inside(faces)
+    block = containing(blocks, middle)
+    owned = containing(atoms, middle) if len(atoms) else np.full(len(faces), -1, dtype=np.int64)
     label = _label(middle, block, owned, sources, samples, sample_atom)
     edges = face_edges(faces)
-    unit, units = _units(faces, middle, edges, levels)
+    unit, units = units_of(faces, middle, edges, levels)
     cell, atom, cut_atoms = _cells(faces, label, block, unit, edges, owned, len(atoms))
     first = np.unique(cell, return_index=True)[1]
-    return Fabric(_onto_outline(faces, edges, given), cell, atom, units[first], edges, cut_atoms)
+    if not on_grid:
+        outer = np.unique(np.vstack([edges.start[~edges.inner], edges.end[~edges.inner]]), axis=0)
+        faces = onto_outline(faces, outer, given)
+    return Fabric(faces, cell, atom, units[first], edges, cut_atoms)
 
 
-def _node(lines: list[shapely.Geometry]) -> shapely.Geometry:
+def node(lines: list[shapely.Geometry]) -> shapely.Geometry:
     """All lines cut where they meet, on the millimetre grid (snap-rounding of GEOS OverlayNG)."""
     return shapely.union_all(np.array(lines, dtype=object), grid_size=GRID_M)
 
 
-def _faces_of(noded: shapely.Geometry, outline: shapely.Geometry) -> np.ndarray:
+def faces_of(noded: shapely.Geometry, outline: shapely.Geometry) -> np.ndarray:
     """Faces of noded lines that lie in the outline, in an order that depends on the geometry alone."""
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
-    faces = faces[shapely.intersects(outline, _well_inside(faces))]
+    faces = faces[shapely.intersects(outline, well_inside(faces))]
     faces = shapely.normalize(faces)
     bounds = np.round(shapely.bounds(faces), 3)
     return faces[np.lexsort((np.round(shapely.area(faces), 4), *bounds.T[::-1]))]
 
 
-def _well_inside(faces: np.ndarray) -> np.ndarray:
+def well_inside(faces: np.ndarray) -> np.ndarray:
     """A point of each face that does not lie in a spike of it: the centroid where it is inside."""
     centre = shapely.centroid(faces)
     return np.where(shapely.contains(faces, centre), centre, shapely.point_on_surface(faces))
-
-
-def _onto_outline(faces: np.ndarray, edges: Edges, outline: shapely.Geometry) -> np.ndarray:
-    """Faces with the vertices of the outer boundary put back on the outline as it was given.
-
-    Noding moves a vertex on the outline by up to a millimetre, which adds up to square metres along a district. A
-    vertex moves for all its faces at once, so the tiling stays exact.
-    """
-    outer = np.unique(np.vstack([edges.start[~edges.inner], edges.end[~edges.inner]]), axis=0)
-    lines = shapely.get_rings(shapely.get_parts(outline))
-    ends, ring = shapely.get_coordinates(lines, return_index=True)
-    same = ring[1:] == ring[:-1]
-    sides = shapely.linestrings(np.stack([ends[:-1][same], ends[1:][same]], axis=1))
-    spots = shapely.points(outer / 1000.0)
-    which, side = shapely.STRtree(sides).query_nearest(spots, max_distance=2 * GRID_M, all_matches=False)
-    onto = outer / 1000.0
-    onto[which] = shapely.get_coordinates(
-        shapely.line_interpolate_point(sides[side], shapely.line_locate_point(sides[side], spots[which]))
-    )
-    # A corner of the outline stays a corner.
-    gap, corner = cKDTree(ends).query(onto, distance_upper_bound=1.5 * GRID_M)
-    onto[np.isfinite(gap)] = ends[corner[np.isfinite(gap)]]
-    moved = _moved(faces, outer, onto)
-    if _exact(moved):
-        return moved
-    # Two vertices within a few millimetres can change places along the outline: they stay where they are.
-    crowded = np.unique(cKDTree(outer / 1000.0).query_pairs(5 * GRID_M, output_type="ndarray"))
-    onto[crowded] = outer[crowded] / 1000.0
-    moved = _moved(faces, outer, onto)
-    return moved if _exact(moved) else faces
-
-
-def _exact(faces: np.ndarray) -> bool:
-    return bool(shapely.is_valid(faces).all()) and bool(shapely.coverage_is_valid(faces))
-
-
-def _moved(faces: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Faces with every vertex that stands at one of `old` (whole millimetres, in order) put to its `new` place."""
-    points = shapely.get_coordinates(faces)
-    lookup = np.round(points * 1000.0).astype(np.int64)
-    base, span = old.min(axis=0), int(np.ptp(old[:, 1])) + 1
-    inside = ((lookup >= base) & (lookup <= old.max(axis=0))).all(axis=1)
-    keys = (old[:, 0] - base[0]) * span + (old[:, 1] - base[1])
-    wanted = np.where(inside, (lookup[:, 0] - base[0]) * span + (lookup[:, 1] - base[1]), -1)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    hit = keys[at] == wanted
-    points[hit] = new[at[hit]]
-    return shapely.set_coordinates(faces.copy(), points)
 
 
 def _far_from_buildings(outline: shapely.Geometry, atoms: np.ndarray) -> list[shapely.Geometry]:
@@ -197,7 +156,7 @@ def _far_from_buildings(outline: shapely.Geometry, atoms: np.ndarray) -> list[sh
     return list(shapely.boundary(far))
 
 
-def _containing(areas: np.ndarray, points: np.ndarray) -> np.ndarray:
+def containing(areas: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Position of the area that holds each point; -1 where none does. Areas do not overlap."""
     found = np.full(len(points), -1, dtype=np.int64)
     which, area = shapely.STRtree(areas).query(points, predicate="intersects")
@@ -205,20 +164,32 @@ def _containing(areas: np.ndarray, points: np.ndarray) -> np.ndarray:
     return found
 
 
+def home_of(areas: np.ndarray, atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The area that holds the largest share of each footprint (-1 for none), and the footprints that lie in several.
+
+    Parameters
+    ----------
+    areas
+        Polygons that do not overlap.
+    atoms
+        Footprints.
+    """
+    home = containing(areas, shapely.point_on_surface(atoms))
+    which, area = shapely.STRtree(areas).query(atoms, predicate="intersects")
+    several = np.flatnonzero(np.bincount(which, minlength=len(atoms)) > 1)
+    crossing = np.isin(which, several)
+    which, area = which[crossing], area[crossing]
+    share = shapely.area(shapely.intersection(atoms[which], areas[area]))
+    order = np.lexsort((-area, share))  # the largest share last, the lower number on a tie
+    home[which[order]] = area[order]
+    return home, several
+
+
 def _sample(blocks: np.ndarray, atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Home block of each atom, and points along the footprints with the atom of each."""
     if not len(atoms):
         return np.empty(0, np.int64), np.empty((0, 2)), np.empty(0, np.int64)
-    home = _containing(blocks, shapely.point_on_surface(atoms))
-    tree = shapely.STRtree(blocks)
-    which, block = tree.query(atoms, predicate="intersects")
-    several = np.flatnonzero(np.bincount(which, minlength=len(atoms)) > 1)
-    crossing = np.isin(which, several)
-    which, block = which[crossing], block[crossing]
-    share = shapely.area(shapely.intersection(atoms[which], blocks[block]))
-    order = np.lexsort((-block, share))  # the largest share last, the lower block on a tie
-    home[which[order]] = block[order]
-
+    home, _ = home_of(blocks, atoms)
     shrunk = shapely.buffer(atoms, -INSET_M, quad_segs=1, join_style="mitre")
     rings = np.where(shapely.is_empty(shrunk), atoms, shrunk)
     rings = shapely.segmentize(shapely.boundary(rings), SAMPLE_M)
@@ -325,11 +296,11 @@ def _label(
     return np.where(owned >= 0, owned, label)
 
 
-def _units(
+def units_of(
     faces: np.ndarray, middle: np.ndarray, edges: Edges, levels: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Given units of each face: one number for the combination, and one column a level."""
-    columns = [_containing(areas, middle) for areas in levels]
+    columns = [containing(areas, middle) for areas in levels]
     if not columns:
         return np.zeros(len(faces), dtype=np.int64), np.empty((len(faces), 0), dtype=np.int64)
     area = shapely.area(faces)

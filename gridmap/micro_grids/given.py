@@ -56,7 +56,7 @@ class Given:
             level, below = LEVELS[number], LEVELS[number + 1]
             if level in found or below not in found:
                 continue
-            codes = self._codes(below)
+            codes = self.codes(below)
             prefixes = np.array([None if code is None else code[: LENGTHS[level]] for code in codes], dtype=object)
             names = sorted({prefix for prefix in prefixes if prefix is not None})
             if not names:
@@ -70,14 +70,14 @@ class Given:
     def __post_init__(self) -> None:
         self._derived: dict[str, list[str]] = {}
 
-    def _codes(self, level: str) -> list[str | None]:
+    def codes(self, level: str) -> list[str | None]:
         if level in self.frames:
             return [None if code is None else str(code) for code in self.frames[level]["code"]]
         return list(self._derived.get(level, []))
 
     def code(self, level: str, position: int) -> str | None:
         """Code of a given unit, or of a unit that lower codes imply; None where it has none."""
-        codes = self._codes(level)
+        codes = self.codes(level)
         return codes[position] if 0 <= position < len(codes) else None
 
     def row(self, level: str, position: int) -> pd.Series | None:

@@ -15,7 +15,7 @@ from gridmap.micro_grids.balance import Wishes, balance
 from gridmap.micro_grids.band import GRIDS, MICRO_GRIDS, Band
 from gridmap.micro_grids.graph import CellGraph
 
-__all__ = ["LEVELS", "Plan", "Rules", "plan_levels"]
+__all__ = ["LEVELS", "Plan", "Rules", "derive_communities", "plan_levels"]
 
 #: From the top down.
 LEVELS = ("districts", "streets", "communities", "grids", "micro_grids")
@@ -120,6 +120,26 @@ def plan_levels(
         opened=np.bincount(last, weights=opened, minlength=total) > 0,
         unpeopled=np.bincount(last, weights=alone, minlength=total) > 0,
     )
+
+
+def derive_communities(graph: CellGraph, residents: np.ndarray, rules: Rules) -> np.ndarray:
+    """Community of each cell of an area that holds more households or residents than one community may.
+
+    Parameters
+    ----------
+    graph
+        Cells of the area, blocks as a rule.
+    residents
+        People of each cell.
+    rules
+        `community_households`, `community_residents`, seed and weights.
+
+    Returns
+    -------
+    array of int64, from 0.
+    """
+    cells = np.arange(len(graph))
+    return _derive("communities", graph, cells, residents, np.zeros(len(graph), dtype=bool), rules)[0]
 
 
 def _derive(

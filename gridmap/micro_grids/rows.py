@@ -10,33 +10,32 @@ import pandas as pd
 import shapely
 
 from gridmap.micro_grids.atoms import Atoms
+from gridmap.micro_grids.built import COUNTS, building_rows, cell_rows
+from gridmap.micro_grids.cells import Cells, dissolve
 from gridmap.micro_grids.codes import LENGTHS, child_codes, reading_order
-from gridmap.micro_grids.fabric import Fabric
 from gridmap.micro_grids.given import Given
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.levels import LEVELS, Plan, Rules
 from gridmap.micro_grids.reasons import explain
 from gridmap.micro_grids.towers import share_out
 from layers.findings import Findings
-from layers.schema import LAYERS, NEEDS
+from layers.schema import LAYERS
 
 __all__ = ["Result", "make_rows"]
-
-_COUNTS = ("residents", *(column.name for column in NEEDS))
 
 
 @dataclass
 class Result:
-    """Frames of every level, the buildings, and the share of inner micro-grid boundary on streets and barriers."""
+    """Frames of every level, the buildings, the cells, and the share of micro-grid boundary on streets and barriers."""
 
     units: dict[str, gpd.GeoDataFrame]
     buildings: gpd.GeoDataFrame
+    cells: gpd.GeoDataFrame
     street_share: float
 
 
 def make_rows(
-    fabric: Fabric,
-    graph: CellGraph,
+    cells: Cells,
     plan: Plan,
     atoms: Atoms,
     buildings: gpd.GeoDataFrame,
@@ -48,16 +47,19 @@ def make_rows(
 
     Parameters
     ----------
-    fabric, graph, plan, atoms
+    cells, plan, atoms
         From the steps before.
     buildings
         The buildings that were split, in the order of `atoms.parts["building"]`.
     given, rules, findings
         As in `gridmap.micro_grids.split.split_levels`.
     """
-    areas = {level: _dissolve(fabric, plan.units[level]) for level in LEVELS}
+    graph = cells.graph
+    areas = {"micro_grids": dissolve(cells.geometry, plan.units["micro_grids"])}
+    for above, level in zip(LEVELS[-2::-1], LEVELS[:0:-1], strict=True):
+        areas[above] = dissolve(areas[level], _parents(plan, level))
     upper = _upper_codes(plan, areas, given, findings)
-    parts = _parts(atoms, buildings, fabric, plan)
+    parts = _parts(atoms, buildings, cells.atom, plan)
     table = _micro_rows(parts, plan, areas["micro_grids"], upper["grids"], given)
     parts["row"] = _rows_of_parts(parts, table)
     frame = _micro_frame(table, parts, areas["micro_grids"], graph, plan, given, rules)
@@ -66,23 +68,19 @@ def make_rows(
     units = {"micro_grids": frame.iloc[order].reset_index(drop=True)}
     for level in LEVELS[:-1]:
         units[level] = _upper_frame(level, plan, areas[level], upper, parts, given, rules)
-    built = _building_rows(parts, buildings, given)
-    return Result({level: units[level] for level in LEVELS}, built, _street_share(graph, plan.units["micro_grids"]))
+    drawn = pd.Series(frame["code"].to_numpy()).groupby(table["zone"].to_numpy()).min().to_numpy()
+    ground = cell_rows(cells, parts, buildings, drawn[plan.units["micro_grids"]], given)
+    built = building_rows(parts, buildings, ground["code"].to_numpy(), given)
+    share = _street_share(graph, plan.units["micro_grids"], cells.border)
+    return Result(
+        {level: units[level] for level in LEVELS}, built, ground.sort_values("code", ignore_index=True), share
+    )
 
 
-def _dissolve(fabric: Fabric, unit: np.ndarray) -> np.ndarray:
-    """Area of each unit, exact on the faces."""
-    number = unit[fabric.cell]
-    order = np.argsort(number, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(number[order]) > 0])
-    groups = np.split(order, starts[1:])
-    return shapely.normalize(np.array([shapely.coverage_union_all(fabric.faces[group]) for group in groups]))
-
-
-def _street_share(graph: CellGraph, zone: np.ndarray) -> float:
+def _street_share(graph: CellGraph, zone: np.ndarray, border: tuple[float, float]) -> float:
     between = zone[graph.a] != zone[graph.b]
-    length = float(graph.length[between].sum())
-    return 1.0 - float(graph.bare[between].sum()) / length if length else 0.0
+    length = float(graph.length[between].sum()) + border[0]
+    return 1.0 - (float(graph.bare[between].sum()) + border[1]) / length if length else 0.0
 
 
 def _parents(plan: Plan, level: str) -> np.ndarray:
@@ -151,12 +149,12 @@ def _district_codes(root: str, count: int, taken: set[str]) -> list[str]:
     return found
 
 
-def _parts(atoms: Atoms, buildings: gpd.GeoDataFrame, fabric: Fabric, plan: Plan) -> pd.DataFrame:
+def _parts(atoms: Atoms, buildings: gpd.GeoDataFrame, atom: np.ndarray, plan: Plan) -> pd.DataFrame:
     """One row a building or part of one, with its cell, unit numbers and counts."""
     parts = atoms.parts.copy()
     cell_of_atom = np.full(len(atoms.geometry), -1, dtype=np.int64)
-    has = np.flatnonzero(fabric.atom >= 0)
-    cell_of_atom[fabric.atom[has]] = has
+    has = np.flatnonzero(atom >= 0)
+    cell_of_atom[atom[has]] = has
     parts["cell"] = cell_of_atom[parts["atom"].to_numpy()]
     for level in LEVELS:
         parts[level] = plan.units[level][parts["cell"].to_numpy()]
@@ -165,7 +163,7 @@ def _parts(atoms: Atoms, buildings: gpd.GeoDataFrame, fabric: Fabric, plan: Plan
     several = parts["building"].duplicated(keep=False).to_numpy()
     groups = pd.Series(np.arange(len(parts)))[several].groupby(owner[several]).indices
     rows = np.flatnonzero(several)
-    for column in _COUNTS:
+    for column in COUNTS:
         if column not in buildings:
             continue
         values = pd.to_numeric(buildings[column], errors="coerce").astype("Float64").round().astype("Int64")
@@ -248,7 +246,7 @@ def _sums(parts: pd.DataFrame, by: str, count: int) -> pd.DataFrame:
             ).astype(np.int64),
         }
     )
-    for column in _COUNTS:
+    for column in COUNTS:
         if column in parts:
             result[column] = parts[column].groupby(keys).sum(min_count=1).reindex(range(count)).astype("Int64")
         elif column == "residents":
@@ -313,7 +311,7 @@ def _micro_frame(
         valid_from=pd.Series([_given_text(row, "valid_from") for row in old], dtype="object"),
         valid_to=pd.Series([_given_text(row, "valid_to") for row in old], dtype="object"),
     )
-    for column in _COUNTS:
+    for column in COUNTS:
         if column in frame:
             frame[column] = frame[column].astype("Int64")
     order = [column.name for column in LAYERS["micro_grids"].columns if column.name in frame]
@@ -398,43 +396,3 @@ def _made_name(level: str, code: str, city: str) -> str:
     number = int(code[-3:])
     made = {"streets": f"第{number}街道", "communities": f"第{number}社区", "grids": f"第{number}网格"}
     return made.get(level) or city or f"区县{code}"
-
-
-def _building_rows(parts: pd.DataFrame, buildings: gpd.GeoDataFrame, given: Given) -> gpd.GeoDataFrame:
-    """One row a building, or one a part where a building was cut."""
-    rows = buildings.iloc[parts["building"].to_numpy()].reset_index(drop=True)
-    several = parts["building"].duplicated(keep=False).to_numpy()
-    number = parts.groupby("building").cumcount().to_numpy() + 1
-    whole_code = rows["code"].to_numpy()
-    rows["code"] = [f"{code}-{n}" if cut else code for code, n, cut in zip(whole_code, number, several, strict=True)]
-    rows["part_of"] = pd.Series(np.where(several, whole_code, None), dtype="object")
-    rows["unit_no"] = parts["unit"].array
-    rows["floor_from"], rows["floor_to"] = parts["floor_from"].array, parts["floor_to"].array
-    rows["part"] = pd.Series(
-        [
-            _part_name(unit, low, high) if cut else None
-            for unit, low, high, cut in zip(parts["unit"], parts["floor_from"], parts["floor_to"], several, strict=True)
-        ],
-        dtype="object",
-    )
-    rows["households"] = parts["households"].to_numpy(dtype=np.int64)
-    for column in _COUNTS:
-        if column in parts:
-            rows[column] = parts[column].to_numpy()
-            rows[column] = rows[column].astype("Int64")
-    rows["micro_grid"] = parts["micro_grid"].to_numpy()
-    rows["grid"] = rows["micro_grid"].str[:15]
-    rows["community"] = rows["micro_grid"].str[:12]
-    geometry = rows.geometry.to_numpy().copy()
-    geometry[several] = parts["geometry"].to_numpy()[several]
-    rows = rows.set_geometry(gpd.GeoSeries(geometry, crs=given.crs))
-    return rows.sort_values("code", ignore_index=True, kind="stable")
-
-
-def _part_name(unit: object, low: object, high: object) -> str:
-    words = []
-    if pd.notna(unit):
-        words.append(f"unit {unit}")
-    if pd.notna(low):
-        words.append(f"floors {low}-{high}" if low != high else f"floor {low}")
-    return " ".join(words) or "part"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -10,19 +10,23 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gridmap.micro_grids.atoms import make_atoms
+from gridmap.micro_grids.assemble import assemble
+from gridmap.micro_grids.atoms import Atoms, make_atoms
 from gridmap.micro_grids.band import Band, as_band
-from gridmap.micro_grids.fabric import make_fabric
+from gridmap.micro_grids.chunks import Ground, make_chunks
+from gridmap.micro_grids.community import split_chunk
 from gridmap.micro_grids.given import find_given
-from gridmap.micro_grids.graph import make_graph
 from gridmap.micro_grids.households import fill_households
-from gridmap.micro_grids.levels import LEVELS, Rules, plan_levels
+from gridmap.micro_grids.levels import LEVELS, Rules
 from gridmap.micro_grids.lines import block_lines, street_lines
 from gridmap.micro_grids.rows import Result, make_rows
 from layers.errors import CrsMismatch, DataBroken, MissingLayer
 from layers.findings import Findings
 
-__all__ = ["Split", "split_levels", "split_micro_grids"]
+#: Applies a function to each of several parts, in order.
+Mapper = Callable[[Callable, Iterable], Iterable]
+
+__all__ = ["Mapper", "Split", "split_levels", "split_micro_grids"]
 
 
 @dataclass
@@ -30,19 +34,26 @@ class Split:
     """What a split gives back.
 
     `units` has a frame a level (districts, streets, communities, grids, micro_grids), `buildings` one row a building or
-    part of one, `findings` what had to be resolved, `households` the households that went in and came out,
-    `street_share` the share of the boundary between micro-grids that follows streets and barriers.
+    part of one, `cells` the pieces of ground that the micro-grids are made of, `findings` what had to be resolved,
+    `households` the households that went in and came out, `street_share` the share of the boundary between micro-grids
+    that follows streets and barriers.
     """
 
     units: dict[str, gpd.GeoDataFrame]
     buildings: gpd.GeoDataFrame
+    cells: gpd.GeoDataFrame
     findings: Findings
     households: int
     street_share: float
 
 
 def split_levels(
-    layers: Mapping[str, gpd.GeoDataFrame], *, rules: Rules | None = None, code: str | None = None, name: str = ""
+    layers: Mapping[str, gpd.GeoDataFrame],
+    *,
+    rules: Rules | None = None,
+    code: str | None = None,
+    name: str = "",
+    mapper: Mapper = map,
 ) -> Split:
     """Split a city into all its levels, keeping the units that are given.
 
@@ -57,6 +68,9 @@ def split_levels(
         Code (6, 9 or 12 digits) of the outline where its layer gives none.
     name
         Name of the city, for a derived district.
+    mapper
+        Applies a pure function to each of several parts, in order: `map`, or that of an engine (`gridmap.engines`).
+        The answer is the same with any of them.
 
     Returns
     -------
@@ -92,27 +106,17 @@ def split_levels(
     buildings = fill_households(buildings, findings)
 
     atoms = make_atoms(buildings, rules.micro_grids, findings, outline=given.outline)
-    lines, strengths = block_lines(*(layers.get(item) for item in ("roads", "barriers", "water")))
-    streets = street_lines(layers.get("roads"))
-    fabric = make_fabric(given.outline, atoms.geometry, lines, streets=streets, levels=given.areas)
-    if fabric.edges.overused:
-        raise DataBroken(f"{fabric.edges.overused} boundaries have more than two cells; please report the input")
-    estates = _estates(atoms.geometry, layers.get("estates"))
-    graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths, estates=estates)
-    if int(graph.households.sum()) != int(buildings["households"].sum()):
-        raise DataBroken(
-            f"{int(buildings['households'].sum())} households went in and {int(graph.households.sum())} came out of "
-            "the fabric; this is a fault of gridmap, please report it with the input"
-        )
-    _report_cut(fabric.cut_atoms, atoms.parts, buildings, findings)
-    residents = _per_cell(fabric.atom, atoms.parts, buildings)
-    far = _far_cells(fabric.faces, fabric.cell, fabric.atom, atoms.geometry, atoms.households, rules)
-    plan = plan_levels(graph, given.of_cells(fabric.units), residents, far, rules)
-    result: Result = make_rows(fabric, graph, plan, atoms, buildings, given, rules, findings)
+    ground = _ground(atoms, buildings, layers)
+    chunks = make_chunks(given, ground, rules)
+    done = list(mapper(split_chunk, chunks))
+    cells, plan, cut = assemble(chunks, done, given)
+    del done
+    _report_cut(cut, atoms.parts, buildings, findings)
+    result: Result = make_rows(cells, plan, atoms, buildings, given, rules, findings)
     total = int(result.units["micro_grids"]["households"].sum())
     if total != int(buildings["households"].sum()):
         raise DataBroken(f"{int(buildings['households'].sum())} households went in and {total} came out of the split")
-    return Split(result.units, result.buildings, findings, total, result.street_share)
+    return Split(result.units, result.buildings, result.cells, findings, total, result.street_share)
 
 
 def split_micro_grids(
@@ -250,6 +254,19 @@ def _inside(buildings: gpd.GeoDataFrame, outline: shapely.Geometry, findings: Fi
     return buildings[~outside].reset_index(drop=True)
 
 
+def _ground(atoms: Atoms, buildings: gpd.GeoDataFrame, layers: Mapping[str, gpd.GeoDataFrame]) -> Ground:
+    """Building pieces and lines of the city."""
+    named = ("roads", "barriers", "water")
+    lines, strengths = block_lines(*(layers.get(item) for item in named))
+    streets = np.arange(len(lines)) < len(street_lines(layers.get("roads")))
+    estate = _estates(atoms.geometry, layers.get("estates"))
+    none = np.full(len(atoms.geometry), -1, dtype=np.int64)
+    return Ground(
+        atoms.geometry, atoms.households, atoms.stacked, _residents(atoms.parts, buildings, len(atoms.geometry)),
+        none if estate is None else estate, lines, strengths, streets,
+    )  # fmt: skip
+
+
 def _estates(atoms: np.ndarray, estates: gpd.GeoDataFrame | None) -> np.ndarray | None:
     """Number of the estate that each building piece stands in, -1 for none; of overlapping ones the smallest."""
     if estates is None or not len(estates):
@@ -286,39 +303,16 @@ def _report_cut(
             )  # fmt: skip
 
 
-def _per_cell(atom: np.ndarray, parts: pd.DataFrame, buildings: gpd.GeoDataFrame) -> np.ndarray:
-    """Residents of each cell; 0 where unknown."""
+def _residents(parts: pd.DataFrame, buildings: gpd.GeoDataFrame, count: int) -> np.ndarray:
+    """Residents of each building piece; 0 where unknown."""
+    per_atom = np.zeros(count)
     if "residents" not in buildings:
-        return np.zeros(len(atom))
+        return per_atom
     people = pd.to_numeric(buildings["residents"], errors="coerce").fillna(0).to_numpy(dtype=float)
     share = parts["households"].to_numpy() / np.maximum(
         buildings["households"].to_numpy()[parts["building"].to_numpy()], 1
     )
     alone = ~parts["building"].duplicated(keep=False).to_numpy()
     share = np.where(alone, 1.0, share)
-    per_atom = np.zeros(int(parts["atom"].max()) + 1)
     np.add.at(per_atom, parts["atom"].to_numpy(), people[parts["building"].to_numpy()] * share)
-    return np.where(atom >= 0, per_atom[np.maximum(atom, 0)], 0.0)
-
-
-def _far_cells(
-    faces: np.ndarray,
-    cell: np.ndarray,
-    atom: np.ndarray,
-    geometry: np.ndarray,
-    households: np.ndarray,
-    rules: Rules,
-) -> np.ndarray:
-    """True for cells whose every face lies far from any inhabited building."""
-    homes = geometry[households > 0]
-    count = len(atom)
-    if not len(homes):
-        return np.ones(count, dtype=bool)
-    spots = shapely.point_on_surface(faces)
-    which, _ = shapely.STRtree(homes).query_nearest(spots, max_distance=rules.unpeopled_far_m, all_matches=False)
-    area = shapely.area(faces)
-    near = np.zeros(len(faces), dtype=bool)
-    near[which] = True
-    near_area = np.bincount(cell[near], weights=area[near], minlength=count)
-    total = np.bincount(cell, weights=area, minlength=count)
-    return near_area < 0.25 * total
+    return per_atom
