@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import shapely
 
-from gridmap.micro_grids.edges import face_edges
+from gridmap.micro_grids.edges import Edges, face_edges
 from gridmap.micro_grids.fabric import Fabric, containing, faces_of, home_of, node, units_of, well_inside
 from gridmap.micro_grids.given import Given
 from gridmap.micro_grids.graph import make_graph
@@ -24,6 +24,8 @@ __all__ = ["Chunk", "Ground", "make_chunks"]
 _GRID_M = 0.001
 #: Lines are followed this far beyond a chunk, metres.
 _BEYOND_M = 5.0
+#: A piece of a block smaller than this, cut off by a building, is no block of its own, square metres.
+_CRUMB_M2 = 200.0
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class Ground:
 class Chunk:
     """One chunk: its outline on the millimetre grid, and what of the city lies in it.
 
+    `skeleton` are the lines that bound blocks, noded once for the whole city, so that neighbours share their border;
     `atoms` are positions in the city's building pieces, `ground` the same cut to the outline; `given` the position of
     the given unit at each level down to the community (-1 for none); `lower` the given areas below it by level, with
     their positions; `cut` the pieces that reach out of the chunk, with the square metres outside.
     """
 
     outline: shapely.Geometry
+    skeleton: np.ndarray
     atoms: np.ndarray
     ground: Ground
     given: dict[str, int]
@@ -78,73 +82,89 @@ def make_chunks(given: Given, ground: Ground, rules: Rules) -> list[Chunk]:
     -------
     list of Chunk; their outlines are a noded tiling of the outline on the millimetre grid.
     """
-    faces, keys = _given_faces(given)
-    home, _ = home_of(faces, ground.geometry)
-    households = np.bincount(np.maximum(home, 0), weights=ground.households, minlength=len(faces))
-    residents = np.bincount(np.maximum(home, 0), weights=ground.residents, minlength=len(faces))
-    areas: list[shapely.Geometry] = []
-    owner: list[int] = []
-    cut = False
-    for number, face in enumerate(faces):
-        open_ended = keys["communities"][number] < 0
-        many = households[number] > rules.community_households or residents[number] > rules.community_residents
-        parts = _communities(face, np.flatnonzero(home == number), ground, given, rules) if open_ended and many else []
-        cut |= len(parts) > 1
-        areas += parts or [face]
-        owner += [number] * max(1, len(parts))
-    outlines = np.array(areas, dtype=object)
-    if cut:
-        # New borders end on old ones: node them together once more.
-        pieces = faces_of(node([shapely.boundary(area) for area in outlines]), shapely.union_all(faces))
-        outlines = _joined(pieces, containing(outlines, well_inside(pieces)), len(outlines))
-        keep = np.array([not area.is_empty for area in outlines])
-        outlines, owner = outlines[keep], [owner[i] for i in np.flatnonzero(keep)]
-    home, several = home_of(outlines, ground.geometry)
-    lower = [level for level in given.levels if LEVELS.index(level) > LEVELS.index("communities")]
-    tree = shapely.STRtree(ground.lines) if len(ground.lines) else None
-    order = np.argsort(home, kind="stable")
-    begin = np.searchsorted(home[order], np.arange(len(outlines) + 1))
-    crossing = np.zeros(len(home), dtype=bool)
-    crossing[several] = True
-    chunks = []
-    for number, outline in enumerate(outlines):
-        atoms = order[begin[number] : begin[number + 1]]
-        lines = np.sort(tree.query(outline, predicate="intersects")) if tree is not None else np.empty(0, np.int64)
-        part, lost = _part(ground, atoms, lines, outline, crossing[atoms])
-        below = {}
-        for level in lower:
-            units = given.frames[level].geometry.to_numpy()
-            near = np.sort(shapely.STRtree(units).query(outline, predicate="intersects"))
-            below[level] = (units[near], near.astype(np.int64))
-        known = {level: int(keys[level][owner[number]]) for level in LEVELS[:3]}
-        chunks.append(Chunk(outline, atoms, part, known, below, rules, lost))
-    return chunks
-
-
-def _given_faces(given: Given) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Areas of one combination of given district, street and community each, and their positions (-1 for none)."""
     outline = shapely.set_precision(shapely.force_2d(given.outline), _GRID_M)
     shapely.prepare(outline)
-    areas = dict(zip(given.levels, given.areas, strict=True))
-    used = [level for level in given.levels if LEVELS.index(level) <= LEVELS.index("communities")]
-    if "communities" not in areas:
-        # Codes of grids or micro-grids may tell communities apart.
-        coded = [level for level in ("grids", "micro_grids") if level in areas and any(given.codes(level))]
-        used += coded[:1]
-    lines = [shapely.boundary(outline)]
+    used = _dividing(given)
+    skeleton = [shapely.boundary(outline), *ground.lines[shapely.intersects(outline, ground.lines)]]
     for level in used:
-        lines += list(shapely.boundary(shapely.set_precision(areas[level], _GRID_M)))
-    faces = faces_of(node(lines), outline)
-    _, found = units_of(faces, well_inside(faces), face_edges(faces), [areas[level] for level in used])
+        skeleton += list(shapely.boundary(shapely.set_precision(_areas(given, level), _GRID_M)))
+    noded = node(skeleton)
+    blocks = faces_of(noded, outline)
+    block_home, several = home_of(blocks, ground.geometry)
+    faces, block = blocks, np.arange(len(blocks))
+    if len(several):
+        # A building on a street line stays whole with the block that holds most of it.
+        noded = node([noded, *shapely.boundary(ground.geometry[several])])
+        faces = faces_of(noded, outline)
+        middle = well_inside(faces)
+        owned = containing(ground.geometry[several], middle)
+        block = np.where(owned >= 0, block_home[several[np.maximum(owned, 0)]], containing(blocks, middle))
+    edges = face_edges(faces)
+    keys = _given_keys(given, faces, edges, used)
+    names, group = np.unique(keys, axis=0, return_inverse=True)
+    group = group.ravel().astype(np.int64)
+    home = home_of(faces, ground.geometry)[0]
+    chunk = group.copy()
+    made = len(names)
+    for number in np.flatnonzero(names[:, 2] < 0):  # what no community is given for
+        here = np.flatnonzero(group == number)
+        label = _communities(faces, here, block, home, ground, given, rules)
+        if label is not None and label.max() > 0:
+            chunk[here] = np.where(label == 0, number, made + label - 1)
+            names = np.vstack([names, np.repeat(names[number : number + 1], int(label.max()), axis=0)])
+            made += int(label.max())
+    outlines = _joined(faces, chunk, made)
+    return _filled(outlines, names, given, ground, shapely.get_parts(noded), rules)
+
+
+def _areas(given: Given, level: str) -> np.ndarray:
+    return given.frames[level].geometry.to_numpy()
+
+
+def _dividing(given: Given) -> list[str]:
+    """Given levels that tell chunks apart."""
+    used = [level for level in given.levels if LEVELS.index(level) <= LEVELS.index("communities")]
+    if "communities" not in given.frames:
+        # Given grids are not cut by a derived community, and their codes may tell communities apart.
+        used += [level for level in ("grids", "micro_grids") if level in given.frames][:1]
+    return used
+
+
+def _given_keys(given: Given, faces: np.ndarray, edges: Edges, used: Sequence[str]) -> np.ndarray:
+    """Position of the given district, street and community of each face, -1 for none; one column each."""
+    _, found = units_of(faces, well_inside(faces), edges, [_areas(given, level) for level in used])
     units = np.full((len(faces), len(given.levels)), -1, dtype=np.int64)
     for column, level in enumerate(used):
         units[:, given.levels.index(level)] = found[:, column]
     of_faces = given.of_cells(units)
     nothing = np.full(len(faces), -1, dtype=np.int64)
-    keys = np.column_stack([of_faces.get(level, nothing) for level in LEVELS[:3]])
-    names, group = np.unique(keys, axis=0, return_inverse=True)
-    joined = _joined(faces, group.ravel(), len(names))
-    return joined, {level: names[:, column] for column, level in enumerate(LEVELS[:3])}
+    return np.column_stack([of_faces.get(level, nothing) for level in LEVELS[:3]])
+
+
+def _filled(
+    outlines: np.ndarray, names: np.ndarray, given: Given, ground: Ground, skeleton: np.ndarray, rules: Rules
+) -> list[Chunk]:
+    """Chunks with what of the city lies in each."""
+    home, several = home_of(outlines, ground.geometry)
+    lower = [level for level in given.levels if LEVELS.index(level) > LEVELS.index("communities")]
+    order = np.argsort(home, kind="stable")
+    begin = np.searchsorted(home[order], np.arange(len(outlines) + 1))
+    crossing = np.zeros(len(home), dtype=bool)
+    crossing[several] = True
+    trees = {"lines": shapely.STRtree(ground.lines), "skeleton": shapely.STRtree(skeleton)}
+    trees |= {level: shapely.STRtree(_areas(given, level)) for level in lower}
+    chunks = []
+    for number, outline in enumerate(outlines):
+        near = {name: np.sort(tree.query(outline, predicate="intersects")) for name, tree in trees.items()}
+        atoms = order[begin[number] : begin[number + 1]]
+        part, lost = _part(ground, atoms, near["lines"], outline, crossing[atoms])
+        shapely.prepare(outline)
+        bounds = skeleton[near["skeleton"]]
+        bounds = bounds[shapely.covers(outline, bounds)]
+        below = {level: (_areas(given, level)[near[level]], near[level].astype(np.int64)) for level in lower}
+        known = {level: int(names[number, column]) for column, level in enumerate(LEVELS[:3])}
+        chunks.append(Chunk(outline, bounds, atoms, part, known, below, rules, lost))
+    return chunks
 
 
 def _joined(faces: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
@@ -158,52 +178,43 @@ def _joined(faces: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
 
 
 def _communities(
-    area: shapely.Geometry, atoms: np.ndarray, ground: Ground, given: Given, rules: Rules
-) -> list[shapely.Geometry]:
-    """An area of too many households for one community, cut along its streets."""
-    shapely.prepare(area)
-    lines, strengths = ground.lines, ground.strengths
-    near = np.flatnonzero(shapely.intersects(area, lines)) if len(lines) else np.empty(0, dtype=np.int64)
-    clipped = _clipped(lines[near], area)
-    skeleton = [shapely.boundary(area), *clipped]
-    whole = {level: given.frames[level].geometry.to_numpy() for level in ("grids",) if level in given.frames}
-    for units in whole.values():  # given grids are not cut
-        skeleton += list(shapely.boundary(shapely.set_precision(units[shapely.intersects(units, area)], _GRID_M)))
-    bounds = node(skeleton)
-    blocks = faces_of(bounds, area)
-    pieces = ground.geometry[atoms]
-    home, several = home_of(blocks, pieces)
-    faces = faces_of(node([bounds, *shapely.boundary(pieces[several])]), area) if len(several) else blocks
-    middle = well_inside(faces)
-    key = containing(blocks, middle)
-    if len(several):
-        owned = containing(pieces[several], middle)
-        key = np.where(owned >= 0, home[several[np.maximum(owned, 0)]], key)
-    for units in whole.values():
-        grid = containing(units, middle)
-        key = np.where(grid >= 0, len(blocks) + grid, key)
-    edges = face_edges(faces)
+    faces: np.ndarray,
+    here: np.ndarray,
+    block: np.ndarray,
+    home: np.ndarray,
+    ground: Ground,
+    given: Given,
+    rules: Rules,
+) -> np.ndarray | None:
+    """Community of each of the faces `here`, cut along streets; None where they hold no more than one may."""
+    place = np.full(len(faces), -1, dtype=np.int64)
+    place[here] = np.arange(len(here))
+    inside = np.flatnonzero((home >= 0) & (place[np.maximum(home, 0)] >= 0))
+    households, residents = ground.households[inside], ground.residents[inside]
+    if households.sum() <= rules.community_households and residents.sum() <= rules.community_residents:
+        return None
+    key = block[here]
+    if "grids" in given.frames:
+        grid = containing(_areas(given, "grids"), well_inside(faces[here]))
+        key = np.where(grid >= 0, len(faces) + grid, key)
+    edges = face_edges(faces[here])
     cell = edges.components(key)
     # A piece of a block across a building, or a sliver, joins the neighbour that it meets most.
-    size = np.bincount(cell, weights=shapely.area(faces))
-    main = np.zeros(int(key.max()) + 1)
+    size = np.bincount(cell, weights=shapely.area(faces[here]))
     key_of = np.zeros(len(size), dtype=np.int64)
     key_of[cell] = key
+    main = np.zeros(int(key.max()) + 1)
     np.maximum.at(main, key_of, size)
-    cell = edges.absorb(cell, (size < main[key_of]) & (size < 200.0), key)
+    cell = edges.absorb(cell, (size < main[key_of]) & (size < _CRUMB_M2), key)
     cell = np.unique(cell, return_inverse=True)[1].astype(np.int64)
     count = int(cell.max()) + 1
-    place = home_of(faces, pieces)[0]
     nobody = np.full(count, -1, dtype=np.int64)
-    fabric = Fabric(faces, cell, nobody, np.empty((count, 0), dtype=np.int64), edges, {})
-    graph = make_graph(fabric, np.empty(0, np.int64), np.empty(0, bool), clipped, strengths[near])
-    held = place >= 0
-    graph.households = np.bincount(cell[place[held]], weights=ground.households[atoms][held], minlength=count).astype(
-        np.int64
-    )
-    people = np.bincount(cell[place[held]], weights=ground.residents[atoms][held], minlength=count)
-    label = derive_communities(graph, people, rules)
-    return list(_joined(faces, label[cell], int(label.max()) + 1))
+    fabric = Fabric(faces[here], cell, nobody, np.empty((count, 0), dtype=np.int64), edges, {})
+    graph = make_graph(fabric, np.empty(0, np.int64), np.empty(0, bool), ground.lines, ground.strengths)
+    of_piece = cell[place[home[inside]]]
+    graph.households = np.bincount(of_piece, weights=households, minlength=count).astype(np.int64)
+    people = np.bincount(of_piece, weights=residents, minlength=count)
+    return derive_communities(graph, people, rules)[cell]
 
 
 def _clipped(lines: np.ndarray, area: shapely.Geometry) -> np.ndarray:

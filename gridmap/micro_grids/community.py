@@ -55,7 +55,8 @@ def split_chunk(chunk: Chunk) -> ChunkSplit:
     streets = ground.lines[ground.streets]
     levels = [areas for areas, _ in chunk.lower.values()]
     fabric = make_fabric(
-        chunk.outline, ground.geometry, ground.lines, streets=streets, levels=levels, on_grid=True
+        chunk.outline, ground.geometry, ground.lines, streets=streets, levels=levels,
+        skeleton=chunk.skeleton,
     )
     if fabric.edges.overused:
         raise DataBroken(f"{fabric.edges.overused} boundaries have more than two cells; please report the input")

@@ -69,7 +69,7 @@ def make_fabric(
     *,
     streets: np.ndarray | None = None,
     levels: Sequence[np.ndarray] = (),
-    on_grid: bool = False,
+    skeleton: np.ndarray | None = None,
 ) -> Fabric:
     """Cut an outline into cells, one a building piece and one an empty block.
 
@@ -87,8 +87,9 @@ def make_fabric(
     levels
         Given units that cells must not cross, an array of areas a level, in order of their codes: where two units of
         a level overlap, the first one has the ground.
-    on_grid
-        Leave the outer boundary on the millimetre grid, for a chunk that is stitched to others later.
+    skeleton
+        The outline, the lines and the given units noded beforehand, for one chunk of a city: the outer boundary then
+        stays on the millimetre grid, to be stitched to that of other chunks.
 
     Returns
     -------
@@ -97,11 +98,11 @@ def make_fabric(
     given = shapely.force_2d(outline)
     outline = shapely.set_precision(given, GRID_M)
     shapely.prepare(outline)
-    near = [lines[shapely.intersects(lines, outline)] if len(lines) else lines]
+    near = [] if skeleton is not None else [lines[shapely.intersects(lines, outline)] if len(lines) else lines]
     near += [shapely.boundary(shapely.set_precision(areas, GRID_M)) for areas in levels]
-    skeleton = [shapely.boundary(outline), *np.concatenate(near)]
-    skeleton += _far_from_buildings(outline, atoms)
-    bounds = node(skeleton)
+    near.append(np.array(_far_from_buildings(outline, atoms), dtype=object))
+    first = np.array([shapely.boundary(outline)]) if skeleton is None else skeleton
+    bounds = node([*first, *np.concatenate(near)])
     blocks = faces_of(bounds, outline)
 
     block_of_atom, samples, sample_atom = _sample(blocks, atoms)
@@ -118,11 +119,11 @@ def make_fabric(
     edges = face_edges(faces)
     unit, units = units_of(faces, middle, edges, levels)
     cell, atom, cut_atoms = _cells(faces, label, block, unit, edges, owned, len(atoms))
-    first = np.unique(cell, return_index=True)[1]
-    if not on_grid:
+    one_each = np.unique(cell, return_index=True)[1]
+    if skeleton is None:
         outer = np.unique(np.vstack([edges.start[~edges.inner], edges.end[~edges.inner]]), axis=0)
         faces = onto_outline(faces, outer, given)
-    return Fabric(faces, cell, atom, units[first], edges, cut_atoms)
+    return Fabric(faces, cell, atom, units[one_each], edges, cut_atoms)
 
 
 def node(lines: list[shapely.Geometry]) -> shapely.Geometry:
