@@ -104,16 +104,31 @@ def check(folder: Path, output: Path | None, quiet: bool, as_json: bool) -> None
 @click.option("-o", "--output", "city", required=True, metavar="CITY", help="A .gpkg file or a postgresql:// URL.")
 @click.option("--seed", type=int, help="Seed of the split, in place of the one in city.toml.")
 @click.option("--norms", type=click.Path(path_type=Path, dir_okay=False), help="A norms file of your own (YAML).")
-@click.option("--engine", type=click.Choice(["local"]), default="local", help="Where the work runs.")
+@click.option("--engine", type=click.Choice(["local", "dask"]), default="local", help="Where communities are split.")
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, such as tcp://10.0.0.5:8786.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that share the communities.")
 @_quiet
 @_as_json
 def build(
-    folder: Path, city: str, seed: int | None, norms: Path | None, engine: str, quiet: bool, as_json: bool
+    folder: Path,
+    city: str,
+    seed: int | None,
+    norms: Path | None,
+    engine: str,
+    scheduler: str | None,
+    workers: int,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Read FOLDER, split, attach, cover, and keep the city."""
+    from gridmap.engines import open_engine
     from gridmap.pipeline import build as build_city
 
-    built = _watched(quiet, lambda progress: build_city(folder, city, seed=seed, norms=norms, progress=progress))
+    with open_engine(engine, workers=workers, scheduler=scheduler) as opened:
+        built = _watched(
+            quiet,
+            lambda progress: build_city(folder, city, seed=seed, norms=norms, engine=opened, progress=progress),
+        )
     facts = {
         "city": built.city,
         "micro_grids": built.micro_grids,

@@ -16,6 +16,7 @@ from gridmap.access.coverage import coverage
 from gridmap.access.gaps import find_gaps
 from gridmap.access.network import WalkNetwork, build_network
 from gridmap.access.walk import nearest_facilities
+from gridmap.engines import Engine
 from gridmap.micro_grids.attach import attach, attach_findings
 from gridmap.micro_grids.split import Split, split_levels
 from gridmap.norms import Norms, load_norms
@@ -55,6 +56,7 @@ def build(
     *,
     seed: int | None = None,
     norms: str | Path | None = None,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> Built:
     """Read a city folder, compute everything, and keep it in a store, whole or not at all.
@@ -70,6 +72,8 @@ def build(
         Seed of the split in place of the one in `city.toml`.
     norms
         Norms file in place of the one in `city.toml`.
+    engine
+        Where communities are split (`gridmap.engines.open_engine`); None for this process. The answer is the same.
     progress
         Told what is being done.
 
@@ -87,7 +91,7 @@ def build(
     source = read_city(folder, progress=lambda what: progress(f"reading {what}", 0.05))
     settings = CitySettings.from_options(source.options).with_seed(seed)
     own = norms or (folder / settings.cover.norms if settings.cover.norms else None)
-    frames, findings, split = compute(source, settings, load_norms(own), progress=progress)
+    frames, findings, split = compute(source, settings, load_norms(own), engine=engine, progress=progress)
     progress("keeping", 0.92)
     rows_in = {layer: len(source.layers[layer]) for layer in ATTACHED if layer in source.layers}
     with writing(str(city), crs=source.crs) as store:
@@ -106,7 +110,12 @@ def build(
 
 
 def compute(
-    source: City, settings: CitySettings, norms: Norms, *, progress: Progress = silent
+    source: City,
+    settings: CitySettings,
+    norms: Norms,
+    *,
+    engine: Engine | None = None,
+    progress: Progress = silent,
 ) -> tuple[Frames, Findings, Split]:
     """Every layer of a city, computed from what was read; nothing is written.
 
@@ -116,6 +125,8 @@ def compute(
         From `layers.read_city`.
     settings, norms
         The city's choices.
+    engine
+        As in `build`.
     progress
         Told what is being done.
 
@@ -128,7 +139,9 @@ def compute(
     _must_have(source)
     progress("splitting into micro-grids", 0.15)
     areas = {name: frame for name, frame in source.layers.items() if isinstance(frame, gpd.GeoDataFrame)}
-    split = split_levels(areas, rules=settings.split.rules, code=source.code, name=source.name)
+    split = split_levels(
+        areas, rules=settings.split.rules, code=source.code, name=source.name, mapper=engine.map if engine else map
+    )
     findings.extend(split.findings)
     frames: Frames = dict(split.units)
     frames["buildings"] = split.buildings

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 STEPS = ("gridmap.micro_grids", "gridmap.access", "gridmap.measures")
-EDGES = ("gridmap.stores", "gridmap.maps", "gridmap.exports")
+EDGES = ("gridmap.stores", "gridmap.maps", "gridmap.exports", "gridmap.engines")
 DEEDS = (
     "gridmap.pipeline", "gridmap.rework", "gridmap.delivery", "gridmap.verify", "gridmap.atlas", "gridmap.accounts",
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
@@ -26,6 +26,7 @@ NEVER = {
     "gridmap/stores": (*STEPS, "gridmap.maps", "gridmap.exports", *DEEDS),
     "gridmap/maps": (*STEPS, "gridmap.stores", "gridmap.exports", *DEEDS),
     "gridmap/exports": (*STEPS, "gridmap.stores", "gridmap.maps", *DEEDS),
+    "gridmap/engines": (*STEPS, "gridmap.stores", "gridmap.maps", "gridmap.exports", *DEEDS),
     "webapp": (*STEPS, "gridmap.cli"),
     "webapp/views": ("webapp.api",),
     "webapp/api": ("webapp.views",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import shapely
@@ -161,9 +162,9 @@ def _filled(
         shapely.prepare(outline)
         bounds = skeleton[near["skeleton"]]
         bounds = bounds[shapely.covers(outline, bounds)]
-        below = {level: (_areas(given, level)[near[level]], near[level].astype(np.int64)) for level in lower}
+        below = {level: (_plain(_areas(given, level)[near[level]]), near[level].astype(np.int64)) for level in lower}
         known = {level: int(names[number, column]) for column, level in enumerate(LEVELS[:3])}
-        chunks.append(Chunk(outline, bounds, atoms, part, known, below, rules, lost))
+        chunks.append(Chunk(_plain(outline), _plain(bounds), atoms, part, known, below, rules, lost))
     return chunks
 
 
@@ -240,10 +241,15 @@ def _part(
             geometry[position] = inside
     clipped = _clipped(ground.lines[lines], outline) if len(lines) else ground.lines[lines]
     part = Ground(
-        geometry, ground.households[atoms], ground.stacked[atoms], ground.residents[atoms], ground.estate[atoms],
-        clipped, ground.strengths[lines], ground.streets[lines],
+        _plain(geometry), ground.households[atoms], ground.stacked[atoms], ground.residents[atoms], ground.estate[atoms],
+        _plain(clipped), ground.strengths[lines], ground.streets[lines],
     )  # fmt: skip
     return part, lost
+
+
+def _plain(geometry: Any) -> Any:
+    """The same without the grid that GEOS remembers: it is lost on the way to another process, and changes answers."""
+    return shapely.set_precision(geometry, 0.0)
 
 
 def _areas_of(geometry: shapely.Geometry) -> shapely.Geometry:

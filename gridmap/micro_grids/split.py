@@ -259,6 +259,10 @@ def _ground(atoms: Atoms, buildings: gpd.GeoDataFrame, layers: Mapping[str, gpd.
     named = ("roads", "barriers", "water")
     lines, strengths = block_lines(*(layers.get(item) for item in named))
     streets = np.arange(len(lines)) < len(street_lines(layers.get("roads")))
+    # Noding depends on the order of lines and of their vertices: both follow from the place alone.
+    lines = shapely.normalize(lines)
+    order = np.lexsort((strengths, streets, shapely.to_wkb(lines)))
+    lines, strengths, streets = lines[order], strengths[order], streets[order]
     estate = _estates(atoms.geometry, layers.get("estates"))
     none = np.full(len(atoms.geometry), -1, dtype=np.int64)
     return Ground(
