@@ -241,8 +241,8 @@ def _part(
             geometry[position] = inside
     clipped = _clipped(ground.lines[lines], outline) if len(lines) else ground.lines[lines]
     part = Ground(
-        _plain(geometry), ground.households[atoms], ground.stacked[atoms], ground.residents[atoms], ground.estate[atoms],
-        _plain(clipped), ground.strengths[lines], ground.streets[lines],
+        _plain(geometry), ground.households[atoms], ground.stacked[atoms], ground.residents[atoms],
+        ground.estate[atoms], _plain(clipped), ground.strengths[lines], ground.streets[lines],
     )  # fmt: skip
     return part, lost
 
