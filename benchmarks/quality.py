@@ -4,7 +4,8 @@
     python benchmarks/quality.py FOLDER_OF_DISTRICTS [NAME ...] --cells-band 20 25 30
 
 The second form splits the cells of a band without stacks (buildings above the maximum in pieces of at most half the
-target, all of them ground) beside METIS on the same cells. Data © OpenStreetMap contributors, ODbL.
+target, all of them ground) beside METIS on the same cells. `city:12000` and `sparse:3000` as a NAME stand for an
+invented city (`benchmarks/city.py`) and an almost empty outline with about so many households. Data © OpenStreetMap contributors, ODbL.
 """
 
 from __future__ import annotations
@@ -143,6 +144,17 @@ def dissolved(faces: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.array([shapely.coverage_union_all(faces[group]) for group in groups])
 
 
+def layers_of(name: str, folder: Path, outline: str) -> dict[str, gpd.GeoDataFrame]:
+    """Layers of a real district, or of an invented city (`city:12000`, `sparse:3000`)."""
+    kind, _, size = name.partition(":")
+    if not size:
+        return read(folder / name / f"{name}.gpkg", outline=outline)
+    from city import city
+    from sparse import sparse
+
+    return {"city": city, "sparse": sparse}[kind](int(size))
+
+
 def main() -> None:
     """Print one table a district."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -154,9 +166,9 @@ def main() -> None:
     args = asked.parse_args()
     split_levels(town())  # the compiler's run is no part of any figure
     for name in args.names or DISTRICTS:
-        if args.outline == "given" and name not in GIVEN:
+        if args.outline == "given" and name in DISTRICTS and name not in GIVEN:
             continue
-        layers = read(args.folder / name / f"{name}.gpkg", outline=args.outline)
+        layers = layers_of(name, args.folder, args.outline)
         if args.cells_band:
             cells_band(name, layers, *args.cells_band)
         else:
