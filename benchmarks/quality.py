@@ -5,7 +5,8 @@
 
 The second form splits the cells of a band without stacks (buildings above the maximum in pieces of at most half the
 target, all of them ground) beside METIS on the same cells. `city:12000` and `sparse:3000` as a NAME stand for an
-invented city (`benchmarks/city.py`) and an almost empty outline with about so many households. Data © OpenStreetMap contributors, ODbL.
+invented city (`benchmarks/city.py`) and an almost empty outline with about so many households. Data © OpenStreetMap
+contributors, ODbL.
 """
 
 from __future__ import annotations
