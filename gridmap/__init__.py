@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gridmap.access.coverage import coverage
+    from gridmap.access.siting import solve_siting
     from gridmap.access.walk import walk_distances
     from gridmap.maps.folium_map import draw
     from gridmap.micro_grids.attach import attach
     from gridmap.micro_grids.split import split_micro_grids
 
-__all__ = ["attach", "coverage", "draw", "split_micro_grids", "walk_distances"]
+__all__ = ["attach", "coverage", "draw", "solve_siting", "split_micro_grids", "walk_distances"]
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ _HOME = {
     "attach": "micro_grids.attach",
     "coverage": "access.coverage",
     "draw": "maps.folium_map",
+    "solve_siting": "access.siting",
     "split_micro_grids": "micro_grids.split",
     "walk_distances": "access.walk",
 }
