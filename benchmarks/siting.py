@@ -1,4 +1,4 @@
-"""How good and how fast siting is: beside spopt on San Francisco, and against its own certified bounds where it is large.
+"""How good and how fast siting is: beside spopt on San Francisco, and against certified bounds where it is large.
 
     python benchmarks/siting.py FOLDER_OF_SHARED_DATA
 
