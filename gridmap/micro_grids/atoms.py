@@ -61,18 +61,25 @@ def _areas(geometry: np.ndarray) -> np.ndarray:
     return geometry
 
 
-def _group(geometry: np.ndarray, households: np.ndarray, band: Band, live: np.ndarray) -> np.ndarray:
+def _overlaps(geometry: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of footprints that share ground, first position lower, and the square metres shared."""
+    left, right = shapely.STRtree(geometry).query(geometry, predicate="intersects")
+    keep = left < right
+    left, right = left[keep], right[keep]
+    shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
+    keep = shared > 1e-6
+    return left[keep], right[keep], shared[keep]
+
+
+def _group(
+    geometry: np.ndarray, households: np.ndarray, band: Band, overlaps: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> np.ndarray:
     """Group number of each footprint: overlapping ones together while the group holds at most the maximum.
 
     Largest overlap first, so that the answer does not depend on the order of rows.
     """
-    tree = shapely.STRtree(geometry)
-    left, right = tree.query(geometry, predicate="intersects")
-    keep = (left < right) & live[left] & live[right]
-    left, right = left[keep], right[keep]
-    shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
-    keep = shared > TOUCH_M2
-    left, right, shared = left[keep], right[keep], shared[keep]
+    keep = overlaps[2] > TOUCH_M2
+    left, right, shared = (item[keep] for item in overlaps)
     group = np.arange(len(geometry))
     weight = households.copy()
 
@@ -133,8 +140,9 @@ def make_atoms(
             spots[:, 0] - 0.5, spots[:, 1] - 0.5, spots[:, 0] + 0.5, spots[:, 1] + 0.5
         )
         live[:] = True
-    group = _group(geometry, households, band, live)
-    geometry = _part_overlaps(geometry, group, codes, findings)
+    overlaps = _overlaps(geometry)
+    group = _group(geometry, households, band, overlaps)
+    geometry = _part_overlaps(geometry, group, overlaps, codes, findings)
 
     atoms: list[shapely.Geometry] = []
     weights: list[int] = []
@@ -228,16 +236,15 @@ def _numbers(frame: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def _part_overlaps(
-    geometry: np.ndarray, group: np.ndarray, codes: np.ndarray, findings: Findings
+    geometry: np.ndarray,
+    group: np.ndarray,
+    overlaps: tuple[np.ndarray, np.ndarray, np.ndarray],
+    codes: np.ndarray,
+    findings: Findings,
 ) -> np.ndarray:
     """Footprints of different groups made disjoint: the smaller keeps the shared ground, the larger gives it up."""
-    tree = shapely.STRtree(geometry)
-    left, right = tree.query(geometry, predicate="intersects")
-    keep = (left < right) & (group[left] != group[right])
-    left, right = left[keep], right[keep]
-    shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
-    keep = shared > 1e-6
-    left, right, shared = left[keep], right[keep], shared[keep]
+    keep = group[overlaps[0]] != group[overlaps[1]]
+    left, right, shared = (item[keep] for item in overlaps)
     if not len(left):
         return geometry
     area = shapely.area(geometry)

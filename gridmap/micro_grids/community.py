@@ -104,16 +104,16 @@ def _border(fabric: Fabric, cells: np.ndarray, lines: np.ndarray, strengths: np.
 
 
 def _far_cells(fabric: Fabric, geometry: np.ndarray, households: np.ndarray, rules: Rules) -> np.ndarray:
-    """True for cells of which most lies far from any inhabited building."""
+    """True for cells without households of which most lies far from any inhabited building."""
     homes = geometry[households > 0]
     count = fabric.cells
     if not len(homes):
         return np.ones(count, dtype=bool)
-    spots = shapely.point_on_surface(fabric.faces)
+    nobody = (fabric.atom < 0) | (households[np.maximum(fabric.atom, 0)] == 0)
+    asked = np.flatnonzero(nobody[fabric.cell])
+    spots = shapely.point_on_surface(fabric.faces[asked])
     which, _ = shapely.STRtree(homes).query_nearest(spots, max_distance=rules.unpeopled_far_m, all_matches=False)
-    area = shapely.area(fabric.faces)
-    near = np.zeros(len(spots), dtype=bool)
-    near[which] = True
-    near_area = np.bincount(fabric.cell[near], weights=area[near], minlength=count)
-    total = np.bincount(fabric.cell, weights=area, minlength=count)
-    return near_area < 0.25 * total
+    near = asked[which]
+    near_area = np.bincount(fabric.cell[near], weights=shapely.area(fabric.faces[near]), minlength=count)
+    total = np.bincount(fabric.cell[asked], weights=shapely.area(fabric.faces[asked]), minlength=count)
+    return nobody & (near_area < 0.25 * total)

@@ -26,6 +26,8 @@ GRID_M = 0.001
 SAMPLE_M = 5.0
 #: Points stand this far inside the footprint, so that two houses with a common wall have the line in the wall.
 INSET_M = 0.4
+#: A line midway between buildings is drawn to this accuracy, metres; it stays within the inset of a common wall.
+STRAIGHT_M = 0.3
 #: Ground farther than this from any building is a cell of its own, where it is big enough to be called empty land.
 FAR_M = 100.0
 FAR_AREA_M2 = 20_000.0
@@ -101,8 +103,13 @@ def make_fabric(
     near = [] if skeleton is not None else [lines[shapely.intersects(lines, outline)] if len(lines) else lines]
     near += [shapely.boundary(shapely.set_precision(areas, GRID_M)) for areas in levels]
     near.append(np.array(_far_from_buildings(outline, atoms), dtype=object))
-    first = np.array([shapely.boundary(outline)]) if skeleton is None else skeleton
-    bounds = node([*first, *np.concatenate(near)])
+    more = np.concatenate(near)
+    if skeleton is None:
+        bounds = node([shapely.boundary(outline), *more])
+    elif len(more):
+        bounds = node([*skeleton, *more])
+    else:
+        bounds = shapely.multilinestrings(skeleton)
     blocks = faces_of(bounds, outline)
 
     block_of_atom, samples, sample_atom = _sample(blocks, atoms)
@@ -142,8 +149,10 @@ def faces_of(noded: shapely.Geometry, outline: shapely.Geometry) -> np.ndarray:
 
 def well_inside(faces: np.ndarray) -> np.ndarray:
     """A point of each face that does not lie in a spike of it: the centroid where it is inside."""
-    centre = shapely.centroid(faces)
-    return np.where(shapely.contains(faces, centre), centre, shapely.point_on_surface(faces))
+    found = shapely.centroid(faces)
+    beside = ~shapely.contains(faces, found)
+    found[beside] = shapely.point_on_surface(faces[beside])
+    return found
 
 
 def _far_from_buildings(outline: shapely.Geometry, atoms: np.ndarray) -> list[shapely.Geometry]:
@@ -252,8 +261,19 @@ def _ridges(
             continue
         segments = _voronoi_between(samples[here], sample_atom[here], shapely.bounds(blocks[number]))
         if len(segments):
-            drawn.append(shapely.intersection(shapely.multilinestrings(segments), blocks[number]))
+            # From junction to junction a midway line is a zigzag between samples: straighten it.
+            lines = shapely.simplify(shapely.line_merge(shapely.multilinestrings(segments)), STRAIGHT_M)
+            drawn += _within(shapely.get_parts(lines), blocks[number])
     return drawn
+
+
+def _within(lines: np.ndarray, block: shapely.Geometry) -> list[shapely.Geometry]:
+    """What of the lines lies in a block."""
+    shapely.prepare(block)
+    inside = shapely.contains_properly(block, lines)
+    edge = lines[~inside]
+    edge = edge[shapely.intersects(block, edge)]
+    return [*lines[inside], *shapely.intersection(edge, block)]
 
 
 def _voronoi_between(points: np.ndarray, owner: np.ndarray, bounds: np.ndarray) -> np.ndarray:

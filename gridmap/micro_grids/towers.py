@@ -101,10 +101,11 @@ def divide_footprint(polygon: shapely.Polygon, count: int) -> list[shapely.Polyg
         return shapely.intersection(polygon, shapely.Polygon(ring), grid_size=_GRID_M)
 
     wanted = polygon.area * left_count / count
+    edges = _edges_along(polygon, origin, along, across)
     below, above = low, high
     for _ in range(40):
         middle = (below + above) / 2.0
-        if cut(middle).area < wanted:
+        if _area_below(edges, middle) < wanted:
             below = middle
         else:
             above = middle
@@ -115,6 +116,27 @@ def divide_footprint(polygon: shapely.Polygon, count: int) -> list[shapely.Polyg
     if right is None or left is None or left.area < 0.05 * wanted or right.area < 0.05 * wanted:
         return [polygon]
     return divide_footprint(left, left_count) + divide_footprint(right, count - left_count)
+
+
+def _edges_along(
+    polygon: shapely.Polygon, origin: np.ndarray, along: np.ndarray, across: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges of a polygon in the frame of its long axis: lower and upper position along it, and the rise across."""
+    shape = shapely.orient_polygons(polygon)
+    rings = shapely.get_rings(shape)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    x, y = (points - origin) @ along, (points - origin) @ across
+    same = ring[1:] == ring[:-1]
+    start, end, rise = x[:-1][same], x[1:][same], np.diff(y)[same]
+    return np.minimum(start, end), np.maximum(start, end), rise
+
+
+def _area_below(edges: tuple[np.ndarray, np.ndarray, np.ndarray], at: float) -> float:
+    """Area of a polygon on the lower side of a line across its axis (Green: the integral of min(x, at) dy)."""
+    low, high, rise = edges
+    inside = np.clip((at - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+    mean = inside * (low + np.minimum(high, at)) / 2.0 + (1.0 - inside) * at
+    return float(np.sum(mean * rise))
 
 
 def _largest(geometry: shapely.Geometry) -> shapely.Polygon | None:
