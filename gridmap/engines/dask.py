@@ -17,7 +17,7 @@ R = TypeVar("R")
 class DaskEngine:
     """Parts shared among the workers of a cluster; they need the same gridmap installed, and no common disk."""
 
-    def __init__(self, workers: int = 1, scheduler: str | None = None) -> None:
+    def __init__(self, workers: int = 1, scheduler: str | None = None, *, wait_s: float = 15.0) -> None:
         try:
             from distributed import Client, LocalCluster
         except ImportError:
@@ -33,7 +33,7 @@ class DaskEngine:
             self._client = Client(self._cluster)
             return
         try:
-            self._client = Client(scheduler, timeout=15)
+            self._client = Client(scheduler, timeout=wait_s)
         except (OSError, ValueError) as error:
             raise WrongCall(
                 f"no Dask scheduler answers at {scheduler} ({error}); start one with dask-scheduler, or leave "

@@ -16,6 +16,7 @@ from gridmap.micro_grids import split as split_module
 from gridmap.micro_grids.levels import Rules
 from gridmap.micro_grids.split import split_levels
 from gridmap.micro_grids.stitch import Border, outer_rings, stitch
+from layers.errors import WrongCall
 from layers.sample import town
 from tests import checks
 
@@ -103,13 +104,28 @@ def test_the_number_of_workers_changes_nothing() -> None:
 
 
 def test_the_town_with_dask_is_the_same() -> None:
-    pytest.importorskip("distributed", reason="Dask is not installed")
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
     layers = town()
-    with open_engine("dask", workers=1) as engine:
+    cluster = distributed.LocalCluster(
+        n_workers=1, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=None
+    )
+    with cluster, open_engine("dask", scheduler=cluster.scheduler_address) as engine:
         shared = split_levels(layers, mapper=engine.map)
     alone = split_levels(layers)
     mine, theirs = alone.units["micro_grids"], shared.units["micro_grids"]
     assert mine.geometry.to_wkb().tolist() == theirs.geometry.to_wkb().tolist()
+
+
+def test_a_scheduler_that_does_not_answer_is_said_in_one_sentence() -> None:
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    from gridmap.engines.dask import DaskEngine
+
+    with pytest.raises(WrongCall, match="no Dask scheduler answers"):
+        DaskEngine(scheduler="tcp://127.0.0.1:9", wait_s=0.5)
+    with pytest.raises(WrongCall, match="the engines are local, dask"):
+        open_engine("spark")
+    with pytest.raises(WrongCall, match="at least one worker"):
+        open_engine("local", workers=0)
 
 
 def test_stitching_gives_both_sides_the_vertices_of_both() -> None:
