@@ -39,7 +39,7 @@ def cells(layers: dict[str, gpd.GeoDataFrame], band: Band = BAND) -> tuple[Fabri
     atoms = make_atoms(layers["buildings"], band, Findings(), outline=outline)
     lines, strengths = block_lines(*(layers.get(name) for name in ("roads", "barriers", "water")))
     fabric = make_fabric(outline, atoms.geometry, lines, streets=street_lines(layers.get("roads")))
-    graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths)
+    graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths, things=atoms.things)
     graph.join_small(band.low)
     return fabric, graph
 

@@ -6,7 +6,7 @@ several. Households are conserved to the last one: every step counts them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -31,14 +31,17 @@ _GRID_M = 0.001
 class Atoms:
     """Pieces of buildings, all with a footprint of their own.
 
-    `geometry`, `households`, `stacked` have one entry an atom; `parts` one row a part (several floor bands stand on one
-    atom), with the position of its building, its atom, unit, floors, households and the reason why it is too big.
+    `geometry`, `households`, `stacked`, `things` have one entry an atom; `parts` one row a part (several floor bands
+    stand on one atom), with the position of its building, its atom, unit, floors, households and the reason why it is
+    too big.
     """
 
     geometry: np.ndarray
     households: np.ndarray
     #: True where the atom is alone by nature: floor bands, or more households than the maximum.
     stacked: np.ndarray
+    #: 1 for one whole building or known entrance, 2 for what should meet the wish even alone (see `CellGraph.things`).
+    things: np.ndarray
     parts: pd.DataFrame
 
 
@@ -147,6 +150,7 @@ def make_atoms(
     atoms: list[shapely.Geometry] = []
     weights: list[int] = []
     stacked: list[bool] = []
+    things: list[int] = []
     rows: list[tuple[int, int, Part]] = []
     units = _numbers(buildings, "units")
     levels = _numbers(buildings, "levels")
@@ -163,6 +167,7 @@ def make_atoms(
                     atoms.append(part.geometry)
                     weights.append(0)
                     stacked.append(part.floor_from is not None or part.households > band.high)
+                    things.append(1 if part.known or len(parts) == 1 else 2)
                 atom = seen[id(part.geometry)]
                 weights[atom] += part.households
                 rows.append((int(head), atom, part))
@@ -171,6 +176,7 @@ def make_atoms(
             atoms.append(shape)
             weights.append(total)
             stacked.append(total > band.high)
+            things.append(min(2, max(1, int((households[group_members] > 0).sum()))))
             rows += [(int(item), len(atoms) - 1, Part(shape, int(households[item]))) for item in group_members]
     table = pd.DataFrame(
         {
@@ -185,8 +191,9 @@ def make_atoms(
         }
     )
     result = Atoms(
-        np.array(atoms, dtype=object), np.array(weights, dtype=np.int64), np.array(stacked, dtype=bool), table
-    )
+        np.array(atoms, dtype=object), np.array(weights, dtype=np.int64), np.array(stacked, dtype=bool),
+        np.array(things, dtype=np.int64), table,
+    )  # fmt: skip
     if int(result.households.sum()) != int(households.sum()) or int(table["households"].sum()) != int(households.sum()):
         raise DataBroken(
             f"{int(households.sum())} households went in and {int(result.households.sum())} came out of the atoms; "
@@ -211,13 +218,13 @@ def _divided(
     parts: list[Part] = []
     for outline, count in zip(main, counts.tolist(), strict=True):
         units_here = None if known_units is None else max(1, round(known_units * count / households))
-        if count > band.high:
+        if count > (band.high if known_units is not None else band.wish_high):
             here = divide_building(outline, count, band, units=units_here, levels=known_levels)
         else:
             here = [Part(outline, count)]
         parts += here
     return [
-        Part(p.geometry, p.households, n, p.floor_from, p.floor_to, p.reason)
+        replace(p, unit=n)
         for n, p in zip(_unit_numbers(parts), parts, strict=True)
     ]
 

@@ -18,11 +18,13 @@ from scipy.sparse.csgraph import depth_first_order
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.graph import ALONE, CellGraph
 from gridmap.micro_grids.kernels import improve, plant
+from gridmap.micro_grids.kernels.arrays import Nodes, Table, Ties
 
 __all__ = ["Wishes", "balance"]
 
 _MOST_STATES = 160
 _ZONE_COST = 1.1
+_NEVER = 1e18
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Wishes:
     """How much shape and streets count beside even loads, and how long to search.
 
     `shape` weighs the compactness, `streets` the boundary that follows no street, `inside` main streets inside a unit;
-    `rounds` and `tries` are sweeps over all units and cuts tried a sweep.
+    `rounds` and `tries` are sweeps over all units and cuts tried a sweep, `mends` the turns in which units that still
+    miss the wish are cut anew with their neighbours.
     """
 
     shape: float = 0.8
@@ -38,6 +41,7 @@ class Wishes:
     inside: float = 0.6
     rounds: int = 12
     tries: int = 6
+    mends: int = 150
 
 
 def balance(graph: CellGraph, band: Band, *, seed: int, wishes: Wishes | None = None) -> np.ndarray:
@@ -97,14 +101,16 @@ def _balance_piece(graph: CellGraph, band: Band, seed: int, wishes: Wishes) -> n
     want = np.array([wishes.shape, wishes.streets, wishes.inside], dtype=np.float64)
     own_seed = (seed * 1_000_003 + zlib.crc32(graph.weight.tobytes()) + n) % (1 << 31)
 
-    zone, zones = plant(weight, load, states, close, indptr, nbr, is_open, affinity, cut, own_seed, 5)
+    single = _single_costs(graph, load, states, band)
+    things = graph.things.astype(np.float64)
+    zone, zones = plant(load, single, states, close, indptr, nbr, is_open, affinity, cut, own_seed, 5)
     if zones < 0:  # cannot be: the piece is connected
         raise AssertionError("a piece of cells fell apart")
     most = max(400, int(12 * n * band.high / max(total, 1)))
-    improve(
-        zone, weight, load, states, close, graph.area, graph.perimeter, indptr, nbr, length, bare, strong, is_open,
-        affinity, cut, limits, want, own_seed, wishes.rounds, wishes.tries, min(most, n),
-    )  # fmt: skip
+    nodes = Nodes(weight, things, load, single, graph.area, graph.perimeter)
+    ties = Ties(indptr, nbr, length, bare, strong, is_open, affinity, cut)
+    table = Table(close, limits, want)
+    improve(zone, nodes, ties, table, own_seed, wishes.rounds, wishes.tries, min(most, n), wishes.mends)
     return np.unique(zone, return_inverse=True)[1].astype(np.int64)
 
 
@@ -138,11 +144,19 @@ def _closing_costs(states: int, scale: int, limits: np.ndarray) -> np.ndarray:
     low, wish_low, target, wish_high, high, _ = limits
     h = np.arange(states, dtype=np.float64) * scale
     d = (h - target) / target
-    cost = _ZONE_COST + 0.5 * d * d
+    cost = _ZONE_COST + 1.0 * d * d
     cost += np.where(h < low, 6.0 + 6.0 * (low - h) / target, 0.0)
     cost += np.where(h > high, 6.0 + 6.0 * (h - high) / target, 0.0)
-    cost += np.where((h >= low) & (h < wish_low), 1.2 + 2.0 * (wish_low - h) / target, 0.0)
-    cost += np.where((h > wish_high) & (h <= high), 1.2 + 2.0 * (h - wish_high) / target, 0.0)
+    cost += np.where((h >= low) & (h < wish_low), 2.5 + 2.5 * (wish_low - h) / target, 0.0)
+    cost += np.where((h > wish_high) & (h <= high), 2.5 + 2.5 * (h - wish_high) / target, 0.0)
     cost[0] = 9.0
-    cost[-1] = _ZONE_COST
+    cost[-1] = _NEVER
     return cost
+
+
+def _single_costs(graph: CellGraph, load: np.ndarray, states: int, band: Band) -> np.ndarray:
+    """Cost of a unit that holds one cell and empty ones: least for a stack, little for a whole building in the band."""
+    d = (graph.weight - band.target) / band.target
+    whole = (graph.things == 1) & (graph.weight >= band.low) & (graph.weight <= band.high)
+    cost = np.where(whole, _ZONE_COST + 1.0 * d * d, _NEVER)
+    return np.where(load == states - 1, _ZONE_COST, cost)

@@ -75,5 +75,5 @@ def join_graphs(graphs: Sequence[CellGraph]) -> CellGraph:
     return CellGraph(
         weight=chain("weight"), households=chain("households"), area=chain("area"), perimeter=chain("perimeter"),
         a=ends["a"], b=ends["b"], length=chain("length"), bare=chain("bare"), strong=chain("strong"),
-        open=chain("open"),
+        open=chain("open"), things=chain("things"),
     )  # fmt: skip

@@ -33,13 +33,14 @@ _CRUMB_M2 = 200.0
 class Ground:
     """What a city's ground is made of, before it is cut: one entry a building piece, and one a line.
 
-    `geometry`, `households`, `stacked`, `residents` and `estate` (-1 for none) per building piece; `lines` with their
-    `strengths`, and which of them are `streets`.
+    `geometry`, `households`, `stacked`, `things` (see `CellGraph`), `residents` and `estate` (-1 for none) per building
+    piece; `lines` with their `strengths`, and which of them are `streets`.
     """
 
     geometry: np.ndarray
     households: np.ndarray
     stacked: np.ndarray
+    things: np.ndarray
     residents: np.ndarray
     estate: np.ndarray
     lines: np.ndarray
@@ -241,8 +242,8 @@ def _part(
             geometry[position] = inside
     clipped = _clipped(ground.lines[lines], outline) if len(lines) else ground.lines[lines]
     part = Ground(
-        _plain(geometry), ground.households[atoms], ground.stacked[atoms], ground.residents[atoms],
-        ground.estate[atoms], _plain(clipped), ground.strengths[lines], ground.streets[lines],
+        _plain(geometry), ground.households[atoms], ground.stacked[atoms], ground.things[atoms],
+        ground.residents[atoms], ground.estate[atoms], _plain(clipped), ground.strengths[lines], ground.streets[lines],
     )  # fmt: skip
     return part, lost
 

@@ -62,7 +62,7 @@ def split_chunk(chunk: Chunk) -> ChunkSplit:
         raise DataBroken(f"{fabric.edges.overused} boundaries have more than two cells; please report the input")
     graph = make_graph(
         fabric, ground.households, ground.stacked, ground.lines, ground.strengths,
-        estates=ground.estate if (ground.estate >= 0).any() else None,
+        estates=ground.estate if (ground.estate >= 0).any() else None, things=ground.things,
     )  # fmt: skip
     went_in, came_out = int(ground.households.sum()), int(graph.households.sum())
     if went_in != came_out:

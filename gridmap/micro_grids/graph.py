@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -28,7 +28,9 @@ class CellGraph:
 
     Per cell: `weight` (households; `ALONE` for a cell that stays alone), `households`, `area` (m2), `perimeter` (m).
     Per edge: `length` (m), `bare` (metres of it that follow no line, weighted by 1 - strength), `strong` (metres on
-    strong lines), `open` (False where only a hard line parts the two).
+    strong lines), `open` (False where only a hard line parts the two). `things` per cell is 0 where nobody lives, 1 for
+    a whole building or one known entrance (good alone anywhere in the band), 2 for what should meet the wish even alone
+    (a piece of a bigger building, several buildings on one ground); 1 wherever people live unless it is given.
     """
 
     weight: np.ndarray
@@ -41,6 +43,11 @@ class CellGraph:
     bare: np.ndarray
     strong: np.ndarray
     open: np.ndarray
+    things: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        if len(self.things) != len(self.weight):
+            self.things = (self.weight > 0).astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -54,7 +61,7 @@ class CellGraph:
         return CellGraph(
             self.weight[cells], self.households[cells], self.area[cells], self.perimeter[cells],
             np.minimum(a, b), np.maximum(a, b),
-            self.length[keep], self.bare[keep], self.strong[keep], self.open[keep],
+            self.length[keep], self.bare[keep], self.strong[keep], self.open[keep], self.things[cells],
         )  # fmt: skip
 
     def pieces(self, among: np.ndarray | None = None) -> np.ndarray:
@@ -106,6 +113,7 @@ def make_graph(
     strengths: np.ndarray,
     *,
     estates: np.ndarray | None = None,
+    things: np.ndarray | None = None,
 ) -> CellGraph:
     """Cells of a fabric with their households and common boundaries.
 
@@ -113,8 +121,8 @@ def make_graph(
     ----------
     fabric
         From `make_fabric`.
-    households, stacked
-        One entry an atom.
+    households, stacked, things
+        One entry an atom (see `CellGraph` for `things`).
     lines, strengths
         From `block_lines`.
     estates
@@ -163,4 +171,5 @@ def make_graph(
         bare=total(length * (1.0 - soft)),
         strong=total(np.where(soft >= 0.5, length * soft, 0.0)),
         open=(hard <= 0.0) | (shared - hard >= PASSAGE_M),
+        things=np.where(own > 0, 1 if things is None else things[np.maximum(fabric.atom, 0)], 0),
     )

@@ -266,8 +266,9 @@ def _ground(atoms: Atoms, buildings: gpd.GeoDataFrame, layers: Mapping[str, gpd.
     estate = _estates(atoms.geometry, layers.get("estates"))
     none = np.full(len(atoms.geometry), -1, dtype=np.int64)
     return Ground(
-        atoms.geometry, atoms.households, atoms.stacked, _residents(atoms.parts, buildings, len(atoms.geometry)),
-        none if estate is None else estate, lines, strengths, streets,
+        atoms.geometry, atoms.households, atoms.stacked, atoms.things,
+        _residents(atoms.parts, buildings, len(atoms.geometry)), none if estate is None else estate,
+        lines, strengths, streets,
     )  # fmt: skip
 
 

@@ -15,11 +15,10 @@ from gridmap.micro_grids.band import Band
 
 __all__ = ["Part", "divide_building", "divide_footprint", "share_out"]
 
-#: Metres of building length that one entrance serves at least, where entrances are not known (our choice: two flats
-#: of about 6 m of facade each).
-UNIT_LENGTH_M = 12.0
-#: Square metres of footprint that one entrance serves at least, where entrances are not known.
-UNIT_AREA_M2 = 180.0
+#: Metres of building length, or m2 of footprint, that one entrance serves, where entrances are not known (our choice:
+#: two flats of about 6 m of facade each); and the least that a piece may have where a wider one would not fit.
+UNIT_LENGTH_M, UNIT_AREA_M2 = 12.0, 180.0
+TIGHT_LENGTH_M, TIGHT_AREA_M2 = 8.0, 100.0
 #: Pieces lie on this grid, so that two neighbours have the same corners.
 _GRID_M = 0.001
 
@@ -35,6 +34,8 @@ class Part:
     floor_to: int | None = None
     #: Why this part is still above the band's maximum; None where it is not.
     reason: str | None = None
+    #: True for one whole entrance of a known number: good alone anywhere in the band, as a whole building is.
+    known: bool = False
 
 
 def share_out(total: int, weights: np.ndarray) -> np.ndarray:
@@ -154,8 +155,10 @@ def divide_building(
 ) -> list[Part]:
     """A building of more households than the maximum, as parts that fit.
 
-    Entrance units first (as many as are known; else as many as the wish asks for and the length or area allows), then
-    whole floors of a unit that is still too big, in even bands.
+    Known entrances are kept, and one that is too big is divided by whole floors. Where entrances are not known, the
+    number of pieces and of floor bands is the one whose parts suit the wish best (`_suits`): pieces of about half the
+    target where the length or area allows, because they join each other and their neighbours; else pieces, or floor
+    bands of pieces, that meet the wish themselves.
 
     Parameters
     ----------
@@ -177,37 +180,89 @@ def divide_building(
     >>> parts = divide_building(shapely.box(0, 0, 20, 12), 66, Band(15, 25, 40), units=1, levels=33)
     >>> [(part.floor_from, part.floor_to, part.households) for part in parts]
     [(1, 11, 22), (12, 22, 22), (23, 33, 22)]
+    >>> [part.households for part in divide_building(shapely.box(0, 0, 60, 12), 50, Band(15, 25, 40))]
+    [13, 13, 12, 12]
     """
-    needed = -(-households // band.wish_high)
-    if units is not None and units > 0:
-        pieces = divide_footprint(footprint, min(units, households))
-    else:
-        _, _, length, _ = _long_axis(footprint)
-        possible = max(int(length // UNIT_LENGTH_M), int(footprint.area // UNIT_AREA_M2), 1)
-        pieces = divide_footprint(footprint, min(needed, possible))
+    known = bool(units)
+    count = min(units, households) if units else _best_count(footprint, households, band, levels)
+    pieces = divide_footprint(footprint, count)
     counts = share_out(households, np.ones(len(pieces)))
     parts: list[Part] = []
-    for number, (piece, count) in enumerate(zip(pieces, counts.tolist(), strict=True), start=1):
+    for number, (piece, load) in enumerate(zip(pieces, counts.tolist(), strict=True), start=1):
         unit = number if len(pieces) > 1 else None
-        parts += _divide_unit(piece, count, band, unit=unit, levels=levels)
+        parts += _divide_unit(piece, load, band, unit=unit, levels=levels, known=known)
     return parts
 
 
+def _best_count(footprint: shapely.Polygon, households: int, band: Band, levels: int | None) -> int:
+    """Number of pieces of ground, for a building whose entrances are not known."""
+    _, _, length, _ = _long_axis(footprint)
+    wide = max(int(length // UNIT_LENGTH_M), int(footprint.area // UNIT_AREA_M2), 1)
+    tight = max(int(length // TIGHT_LENGTH_M), int(footprint.area // TIGHT_AREA_M2), 1)
+    best, best_cost = 1, np.inf
+    for count in range(1, min(tight, -(-households * 5 // (2 * band.target)), households) + 1):
+        # A piece narrower than an entrance is a makeshift.
+        cost = 0.3 * max(0, count - wide)
+        big, more = households // count + 1, households % count
+        for load, times in ((big, more), (big - 1, count - more)):
+            if times:
+                floors = _best_bands(load, band, levels)
+                loads = _band_loads(load, levels or 1, floors)
+                cost += times * sum(_suits(part, band, stacked=floors > 1) for part in loads)
+        if cost < best_cost - 1e-9:
+            best, best_cost = count, cost
+    return best
+
+
+def _suits(households: int, band: Band, *, stacked: bool) -> float:
+    """How badly a part suits the wish: 0 for one that joins others easily, more for one that cannot meet it."""
+    if households > band.high:
+        return 8.0 + (households - band.high) / band.target
+    if households > band.wish_high:
+        return 1.5
+    if households >= band.wish_low:
+        return (0.35 if stacked else 0.25) + 0.2 * abs(households - band.target) / band.target
+    if stacked:
+        return 1.5 if households >= band.low else 8.0
+    # Two of up to 15 (target 25) make a unit within the wish; two of 18 do not.
+    return 0.05 if 2 * households <= band.wish_high else 0.8
+
+
+def _best_bands(households: int, band: Band, levels: int | None) -> int:
+    """Number of floor bands of a piece: 1 where it is not divided by floors."""
+    if households <= band.high or levels is None or levels < 2:
+        return 1
+    fewest = -(-households // band.high)
+    choices = range(min(fewest, levels), min(-(-households // band.wish_low), levels) + 1)
+
+    def cost(bands: int) -> float:
+        return sum(_suits(load, band, stacked=True) for load in _band_loads(households, levels, bands))
+
+    return min(choices, key=cost, default=levels)
+
+
+def _band_loads(households: int, levels: int, bands: int) -> list[int]:
+    """Households of each band of whole floors, from the ground up."""
+    tops = np.cumsum(share_out(levels, np.ones(bands)))
+    return np.diff(np.round(households * tops / levels).astype(np.int64), prepend=0).tolist()
+
+
 def _divide_unit(
-    piece: shapely.Polygon, households: int, band: Band, *, unit: int | None, levels: int | None
+    piece: shapely.Polygon, households: int, band: Band, *, unit: int | None, levels: int | None, known: bool
 ) -> list[Part]:
     if households <= band.high:
-        return [Part(piece, households, unit=unit)]
+        return [Part(piece, households, unit=unit, known=known)]
     if levels is None or levels < 2:
         why = "floors unknown" if levels is None else "it has one floor"
         undivided = f"one entrance of {households} households cannot be divided: {why}"
-        return [Part(piece, households, unit=unit, reason=undivided)]
-    bands = min(-(-households // band.wish_high), levels)
-    floors = share_out(levels, np.ones(bands))
-    tops = np.cumsum(floors)
-    counts = np.diff(np.round(households * tops / levels).astype(np.int64), prepend=0)
+        return [Part(piece, households, unit=unit, reason=undivided, known=known)]
+    bands = _best_bands(households, band, levels)
+    heights = share_out(levels, np.ones(bands))
+    tops = np.cumsum(heights)
     parts = []
-    for top, height, count in zip(tops.tolist(), floors.tolist(), counts.tolist(), strict=True):
+    for top, height, count in zip(
+        tops.tolist(), heights.tolist(), _band_loads(households, levels, bands), strict=True
+    ):
         reason: str | None = None
         if count > band.high:
             reason = f"floors {top - height + 1}-{top} hold {count} households and a floor is not divided"

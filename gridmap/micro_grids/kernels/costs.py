@@ -7,27 +7,30 @@ import math
 
 from numba import njit
 
-__all__ = ["measure", "size_cost", "zone_cost"]
+__all__ = ["cost_of", "measure", "size_cost", "zone_cost"]
 
 
 @njit(cache=True)
 def size_cost(h, k, band):  # type: ignore[no-untyped-def]
-    """Cost of h households in k inhabited cells; band = low, wish_low, target, wish_high, high, alone."""
+    """Cost of h households in k things; band = low, wish_low, target, wish_high, high, alone.
+
+    One thing alone (a whole building) is good anywhere in the band; several should meet the wish.
+    """
     low, wish_low, target, wish_high, high, alone = band[0], band[1], band[2], band[3], band[4], band[5]
     if h >= alone:
         return 0.0 if h == alone else 30.0 + 10.0 * k
     if h == 0:
         return 9.0
     d = (h - target) / target
-    cost = 0.5 * d * d
+    cost = 1.0 * d * d
     if h < low:
         cost += 6.0 + 6.0 * (low - h) / target
     elif h > high:
         cost += 6.0 + 6.0 * (h - high) / target
     elif k > 1 and h < wish_low:
-        cost += 1.2 + 2.0 * (wish_low - h) / target
+        cost += 2.5 + 2.5 * (wish_low - h) / target
     elif k > 1 and h > wish_high:
-        cost += 1.2 + 2.0 * (h - wish_high) / target
+        cost += 2.5 + 2.5 * (h - wish_high) / target
     return cost
 
 
@@ -42,20 +45,27 @@ def zone_cost(h, k, area, perimeter, bare, strong, band, want):  # type: ignore[
 
 
 @njit(cache=True)
-def measure(zone, cells, count, z, weight, area, perimeter, indptr, nbr, length, bare, strong, out):  # type: ignore[no-untyped-def]
-    """Figures of the zone made of cells[:count]: households, inhabited cells, area, perimeter, bare, strong."""
+def cost_of(figures, table):  # type: ignore[no-untyped-def]
+    """Cost of a zone by the figures that `measure` gives."""
+    return zone_cost(
+        figures[0], figures[1], figures[2], figures[3], figures[4], figures[5], table.band, table.want
+    )
+
+
+@njit(cache=True)
+def measure(zone, cells, count, z, nodes, ties, out):  # type: ignore[no-untyped-def]
+    """Figures of the zone made of cells[:count]: households, things in it, area, perimeter, bare, strong."""
     for i in range(6):
         out[i] = 0.0
     for i in range(count):
         c = cells[i]
-        out[0] += weight[c]
-        if weight[c] > 0:
-            out[1] += 1.0
-        out[2] += area[c]
-        out[3] += perimeter[c]
-        for e in range(indptr[c], indptr[c + 1]):
-            if zone[nbr[e]] == z:
-                out[3] -= length[e]
-                out[5] += 0.5 * strong[e]
+        out[0] += nodes.weight[c]
+        out[1] += nodes.things[c]
+        out[2] += nodes.area[c]
+        out[3] += nodes.perimeter[c]
+        for e in range(ties.indptr[c], ties.indptr[c + 1]):
+            if zone[ties.nbr[e]] == z:
+                out[3] -= ties.length[e]
+                out[5] += 0.5 * ties.strong[e]
             else:
-                out[4] += bare[e]
+                out[4] += ties.bare[e]

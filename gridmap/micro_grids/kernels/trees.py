@@ -95,11 +95,13 @@ def span(cells, count, local, indptr, nbr, is_open, affinity, state, wild, paren
 
 
 @njit(cache=True)
-def cut_tree(count, parent, order, load, states, close, cut_cost, out):  # type: ignore[no-untyped-def]
+def cut_tree(count, parent, order, load, single, states, close, cut_cost, out):  # type: ignore[no-untyped-def]
     """The cheapest cut of a tree into zones, exactly, by dynamic programming over the load of the open zone.
 
-    load[v] in 0..states-2, or states-1 for a cell that stays alone with empty ones. close[s] is the cost of a zone that
-    ends with load s. The zone of each node is written to `out`; the number of zones is returned.
+    load[v] in 0..states-2, or states-1 for a cell that must stay alone with empty ones. close[s] is the cost of a zone
+    that ends with load s; single[v] the cost of a zone that holds v and nobody else, where that differs (a whole
+    building that is good as it is). The zone of each node is written to `out`; the number of zones and their cost are
+    returned.
     """
     alone = states - 1
     cost = np.full((count, states), _BIG)
@@ -107,8 +109,10 @@ def cut_tree(count, parent, order, load, states, close, cut_cost, out):  # type:
     from_self = np.full((count, states), -1, np.int16)
     from_child = np.full((count, states), -2, np.int16)
     for v in range(count):
-        cost[v, load[v]] = 0.0
-        top[v] = load[v] if load[v] != alone else 0
+        if load[v] != alone:
+            cost[v, load[v]] = 0.0
+            top[v] = load[v]
+        cost[v, alone] = single[v]
     merged = np.empty(states, np.float64)
     best_close = np.empty(count, np.int64)
     for i in range(count - 1, -1, -1):
@@ -119,8 +123,8 @@ def cut_tree(count, parent, order, load, states, close, cut_cost, out):  # type:
             if cost[u, s] + close[s] < best:
                 best = cost[u, s] + close[s]
                 best_close[u] = s
-        if cost[u, alone] + close[alone] < best:
-            best = cost[u, alone] + close[alone]
+        if cost[u, alone] < best:
+            best = cost[u, alone]
             best_close[u] = alone
         v = parent[u]
         if v < 0:
@@ -181,13 +185,13 @@ def cut_tree(count, parent, order, load, states, close, cut_cost, out):  # type:
                 out[u] = out[v]
             state = from_self[u, state]
             u = before[u]
-    return zones
+    return zones, cost[root, chosen[root]] + (0.0 if chosen[root] == alone else close[chosen[root]])
 
 
 @njit(cache=True)
-def plant(weight, load, states, close, indptr, nbr, is_open, affinity, cut, seed, tries):  # type: ignore[no-untyped-def]
+def plant(load, single, states, close, indptr, nbr, is_open, affinity, cut, seed, tries):  # type: ignore[no-untyped-def]
     """A first plan of a connected piece: the best tree cut of several spanning trees, by the cost of the cut itself."""
-    n = len(weight)
+    n = len(load)
     state = np.empty(1, np.uint64)
     state[0] = np.uint64(seed) * np.uint64(2654435761) + np.uint64(88172645463325252)
     cells = np.arange(n)
@@ -203,20 +207,7 @@ def plant(weight, load, states, close, indptr, nbr, is_open, affinity, cut, seed
         if reached < n:
             return best, -1
         edge_costs(cells, n, local, indptr, nbr, parent, cut, cut_cost)
-        zones = cut_tree(n, parent, order, load, states, close, cut_cost, out)
-        total = np.zeros(zones, np.int64)
-        alone = np.zeros(zones, np.int64)
-        for c in range(n):
-            if load[c] == states - 1:
-                alone[out[c]] += 1
-            else:
-                total[out[c]] += load[c]
-        cost = 0.0
-        for z in range(zones):
-            cost += close[states - 1] if alone[z] > 0 else close[total[z]]
-        for c in range(n):
-            if parent[c] >= 0 and out[c] != out[parent[c]]:
-                cost += cut_cost[c]
+        _, cost = cut_tree(n, parent, order, load, single, states, close, cut_cost, out)
         if cost < best_cost:
             best_cost = cost
             best[:] = out

@@ -48,15 +48,21 @@ def test_the_tree_cut_costs_what_the_best_of_all_cuts_costs(data: st.DataObject,
     load = data.draw(st.lists(loads, min_size=nodes, max_size=nodes))
     close = np.array(data.draw(st.lists(st.integers(0, 50), min_size=states, max_size=states)), dtype=float)
     cut = np.array(data.draw(st.lists(st.integers(0, 5), min_size=nodes, max_size=nodes)), dtype=float)
+    never = 1e18
+    # A cell that must stay alone has its own price; so may any other inhabited one, where it is alone.
+    prices = data.draw(st.lists(st.sampled_from([0.0, 3.0, 20.0, never]), min_size=nodes, max_size=nodes))
+    single = np.where(np.array(load) == 0, never, np.where(np.array(load) == 7, np.minimum(prices, 99.0), prices))
 
     def cost_of(zones: list[set[int]], cuts: tuple[int, ...]) -> float | None:
         total = sum(cut[node] for node in cuts)
         for zone in zones:
-            alone = sum(load[node] == 7 for node in zone)
-            weight = sum(load[node] for node in zone if load[node] != 7)
-            if alone > 1 or (alone and weight) or weight > 6:
+            lived = [node for node in zone if load[node]]
+            weight = sum(load[node] for node in lived)
+            prices = [close[weight]] if weight <= 6 else []
+            prices += [single[lived[0]]] if len(lived) == 1 and single[lived[0]] < never else []
+            if not prices:
                 return None
-            total += close[7] if alone else close[weight]
+            total += min(prices)
         return float(total)
 
     tree = nx.Graph([(node, parent[node]) for node in range(1, nodes)])
@@ -70,10 +76,11 @@ def test_the_tree_cut_costs_what_the_best_of_all_cuts_costs(data: st.DataObject,
             costs += [] if cost is None else [cost]
     out = np.zeros(nodes, dtype=np.int64)
     order = np.array(list(nx.bfs_tree(tree, 0)), dtype=np.int64)
-    cut_tree(nodes, np.array(parent), order, np.array(load), states, close, cut, out)
+    zones, cost = cut_tree(nodes, np.array(parent), order, np.array(load), single, states, close, cut, out)
     cuts_made = tuple(node for node in range(1, nodes) if out[node] != out[parent[node]])
     found = cost_of([set(np.flatnonzero(out == zone).tolist()) for zone in np.unique(out)], cuts_made)
-    assert found == min(costs)
+    assert found == min(costs) == cost
+    assert zones == len(np.unique(out))
 
 
 @settings(max_examples=20, deadline=None)
@@ -99,6 +106,34 @@ def test_a_stack_never_shares_its_unit_with_other_households() -> None:
     graph = lattice(8, 8, households)
     unit = balance(graph, BAND, seed=3)
     assert (unit == unit[27]).sum() == 1
+
+
+def test_whole_buildings_that_are_good_alone_are_not_put_together_to_miss_the_wish() -> None:
+    pair = lattice(2, 1, np.array([18, 18]))
+    assert len(np.unique(balance(pair, BAND, seed=0))) == 2
+    pieces = lattice(4, 1, np.array([13, 12, 13, 12]))
+    pieces.things[:] = 2
+    loads = np.bincount(balance(pieces, BAND, seed=0), weights=pieces.households)
+    assert sorted(loads) == [25, 25]
+
+
+def test_a_piece_of_a_bigger_building_meets_the_wish_even_alone() -> None:
+    row = lattice(3, 1, np.array([18, 9, 18]))
+    row.things[:] = 2
+    loads = np.bincount(balance(row, BAND, seed=0), weights=row.households)
+    assert ((loads >= 15) & (loads <= 30)).all() and loads.max() == 27
+    whole = lattice(3, 1, np.array([36, 4, 36]))
+    assert np.bincount(balance(whole, BAND, seed=0), weights=whole.households).max() == 40
+
+
+def test_a_surplus_wanders_to_where_it_can_be_taken() -> None:
+    # A ring street of cells of 12: 25 of them make 300 households, and only 2 to a unit meet the wish.
+    for seed in range(6):
+        households = np.random.default_rng(seed).choice([4, 9, 12, 13], 240)
+        graph = lattice(20, 12, households)
+        graph.things[:] = 2
+        loads = np.bincount(balance(graph, BAND, seed=seed), weights=graph.households)
+        assert ((loads >= BAND.wish_low) & (loads <= BAND.wish_high)).all()
 
 
 def test_a_shut_edge_parts_units_until_a_small_piece_needs_it() -> None:

@@ -55,9 +55,50 @@ def test_known_entrances_become_that_many_strips() -> None:
     assert middles == sorted(middles)
 
 
-def test_unknown_entrances_are_as_many_as_the_wish_needs() -> None:
+def test_unknown_entrances_are_small_enough_to_join_each_other_where_the_length_allows() -> None:
     parts = divide_building(SLAB, 61, BAND)
-    assert sorted(part.households for part in parts) == [20, 20, 21]
+    assert [part.households for part in parts] == [13, 12, 12, 12, 12]
+    assert not any(part.known for part in parts)
+
+
+def test_a_short_building_becomes_pieces_that_meet_the_wish_themselves() -> None:
+    parts = divide_building(shapely.box(0, 0, 26, 12), 52, BAND)
+    assert [part.households for part in parts] == [26, 26]
+
+
+def test_a_narrow_tower_of_unknown_entrances_is_divided_by_floors_that_meet_the_wish() -> None:
+    # Three bands of 19 or two of 28 and 29: the wish decides.
+    parts = divide_building(shapely.box(0, 0, 10, 10), 57, BAND, levels=12)
+    assert [(part.floor_from, part.floor_to, part.households) for part in parts] == [(1, 6, 28), (7, 12, 29)]
+
+
+def test_a_known_entrance_is_one_thing_and_kept_whole_up_to_the_maximum() -> None:
+    parts = divide_building(SLAB, 72, BAND, units=2)
+    assert [(part.households, part.known, part.floor_from) for part in parts] == [(36, True, None)] * 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    length=st.floats(6, 120), depth=st.floats(6, 40), households=st.integers(41, 400),
+    units=st.none() | st.integers(1, 8), levels=st.none() | st.integers(1, 40), target=st.integers(16, 30),
+)  # fmt: skip
+def test_parts_are_whole_floors_and_hold_every_household(
+    length: float, depth: float, households: int, units: int | None, levels: int | None, target: int
+) -> None:
+    band = Band(15, target, 40)
+    parts = divide_building(shapely.box(0, 0, length, depth), households, band, units=units, levels=levels)
+    assert sum(part.households for part in parts) == households
+    stacks: dict[int, list[tuple[int, int]]] = {}
+    for part in parts:
+        if part.floor_from is not None and part.floor_to is not None:
+            stacks.setdefault(id(part.geometry), []).append((part.floor_from, part.floor_to))
+        assert part.households <= band.high or part.reason
+    for floors in stacks.values():  # every floor once, from the ground up, in bands of even height
+        assert [floor for low, high in floors for floor in range(low, high + 1)] == list(range(1, (levels or 0) + 1))
+        heights = [high - low + 1 for low, high in floors]
+        assert max(heights) - min(heights) <= 1
+    if units is not None and min(units, households) == len({id(part.geometry) for part in parts}):
+        assert all(part.known == (part.floor_from is None) for part in parts)
 
 
 def test_a_tower_becomes_even_bands_of_whole_floors_on_one_ground() -> None:
