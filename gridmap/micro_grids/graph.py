@@ -133,6 +133,9 @@ def make_graph(
     has = fabric.atom >= 0
     own = np.zeros(count, dtype=np.int64)
     own[has] = households[fabric.atom[has]]
+    held = (own > 0).astype(np.int64)
+    if things is not None:
+        held[has] = np.where(own[has] > 0, things[fabric.atom[has]], 0)
     weight = own.copy()
     weight[has] = np.where(stacked[fabric.atom[has]], ALONE, weight[has])
     area = np.bincount(fabric.cell, weights=shapely.area(fabric.faces), minlength=count)
@@ -171,5 +174,5 @@ def make_graph(
         bare=total(length * (1.0 - soft)),
         strong=total(np.where(soft >= 0.5, length * soft, 0.0)),
         open=(hard <= 0.0) | (shared - hard >= PASSAGE_M),
-        things=np.where(own > 0, 1 if things is None else things[np.maximum(fabric.atom, 0)], 0),
+        things=held,
     )
