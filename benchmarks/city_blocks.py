@@ -100,6 +100,7 @@ class Place:
 
 def _homes(rng: np.random.Generator, households: int, levels: int, units: int | None, use: str) -> dict:
     known = rng.uniform(size=2)
+    known[0] *= levels < 11  # of a tower everybody knows the floors
     return {
         "use": use, "households": households, "residents": round(households * rng.normal(2.9, 0.15)),
         "levels": levels if known[0] < 0.9 else None, "units": units if known[1] < 0.6 else None,
