@@ -96,7 +96,7 @@ def city(households: int = 358_000, *, seed: int = 0) -> dict[str, gpd.GeoDataFr
     """
     ground, best = GROUND_M2, None
     # A large city meets the number by itself; a small one is made again on more or less ground.
-    for attempt in range(8 if households < 30_000 else 1):
+    for attempt in range(16 if households < 30_000 else 1):
         layers = _made(households, np.random.default_rng([seed, households, attempt]), ground)
         total = int(layers["buildings"]["households"].sum())
         off = abs(total / households - 1)

@@ -113,7 +113,8 @@ def pieces(buildings: gpd.GeoDataFrame, most: int, above: int) -> gpd.GeoDataFra
 
 def cells_band(name: str, layers: dict[str, gpd.GeoDataFrame], low: int, target: int, high: int) -> None:
     """Print the share in a band on cells without stacks, gridmap beside METIS, in one run."""
-    from split import cells, metis
+    from peers import metis
+    from split import cells
 
     from gridmap.micro_grids.balance import balance
     from gridmap.micro_grids.band import Band

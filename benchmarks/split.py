@@ -18,6 +18,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from districts import DISTRICTS, read
+from peers import metis
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -42,39 +43,6 @@ def cells(layers: dict[str, gpd.GeoDataFrame], band: Band = BAND) -> tuple[Fabri
     graph = make_graph(fabric, atoms.households, atoms.stacked, lines, strengths, things=atoms.things)
     graph.join_small(band.low)
     return fabric, graph
-
-
-def metis(graph: CellGraph, band: Band = BAND) -> np.ndarray:
-    """Parts by METIS, recursive bisection, piece by piece; stacks keep a part of their own as in gridmap."""
-    import pymetis
-
-    unit = np.full(len(graph), -1, dtype=np.int64)
-    alone = np.flatnonzero(graph.weight >= ALONE)
-    unit[alone] = np.arange(len(alone))
-    made = len(alone)
-    free = np.flatnonzero(unit < 0)
-    part = graph.part(free)
-    piece = part.pieces()
-    for number in range(int(piece.max()) + 1):
-        here = np.flatnonzero(piece == number)
-        sub = part.part(here)
-        total = int(sub.weight.sum())
-        parts = max(-(-total // band.high), min(round(total / band.target), total // band.low))
-        parts = max(1, min(parts, len(here)))
-        if parts > 1:
-            keep = sub.open
-            cost = np.maximum(1, np.rint(sub.bare[keep]))
-            matrix = coo_matrix((cost, (sub.a[keep], sub.b[keep])), shape=(len(sub),) * 2)
-            matrix = (matrix + matrix.T).tocsr()
-            _, label = pymetis.part_graph(
-                parts, xadj=matrix.indptr, adjncy=matrix.indices, vweights=sub.weight.tolist(),
-                eweights=matrix.data.astype(int).tolist(), recursive=True,
-            )  # fmt: skip
-        else:
-            label = np.zeros(len(here))
-        unit[free[here]] = made + np.unique(np.array(label), return_inverse=True)[1]
-        made = int(unit.max()) + 1
-    return unit
 
 
 def figures(fabric: Fabric, graph: CellGraph, unit: np.ndarray) -> str:
@@ -115,7 +83,7 @@ def main() -> None:
         fabric, graph = cells(layers)
         made = time.process_time() - start
         print(f"{name:20} {'cells':8} {made:7.2f} {len(graph):6}")
-        for method, cut in (("gridmap", lambda g: balance(g, BAND, seed=0)), ("METIS", metis)):
+        for method, cut in (("gridmap", lambda g: balance(g, BAND, seed=0)), ("METIS", lambda g: metis(g, BAND))):
             try:
                 start = time.process_time()
                 unit = cut(graph)
