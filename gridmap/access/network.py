@@ -21,15 +21,18 @@ import pandas as pd
 import pyproj
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from gridmap.access.arcs import Arcs, Stops, make_arcs, shortest
+from gridmap.access.barriers import Barriers
+from gridmap.access.cells import Cells
 from gridmap.access.frames import require_metres
-from gridmap.access.roads import levels, walkable
+from gridmap.access.roads import levels, private, walkable
 from layers.errors import WrongCall
 
-__all__ = ["ISLAND_M", "ISLAND_SHARE", "Stops", "WalkNetwork", "build_network"]
+__all__ = ["ISLAND_M", "ISLAND_SHARE", "WalkNetwork", "build_network"]
 
 #: A part of the network that is shorter than both (metres; share of the whole length) is an island: most likely a path
 #: whose link to the street nobody has drawn. The largest part never is one.
@@ -41,44 +44,6 @@ _MILLIMETRES = 1000.0
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stops:
-    """Where nodes lie along lines, ordered by line and metres; neighbours on a line are joined by an edge."""
-
-    line: Ints
-    metres: Floats
-    node: Ints
-
-    @cached_property
-    def edges(self) -> tuple[Ints, Ints, Floats]:
-        """From node, to node, metres: one edge between each two neighbours on a line."""
-        same = self.line[1:] == self.line[:-1]
-        return self.node[:-1][same], self.node[1:][same], np.diff(self.metres)[same]
-
-    def around(self, line: Ints, metres: Floats) -> Ints:
-        """Number of the last stop at or before each place on a line; the next number is the stop behind it."""
-        opens = np.flatnonzero(np.diff(self.line, prepend=-1))
-        closes = np.append(opens[1:], len(self.line)) - 1
-        # all lines one behind the other, a metre apart, so that one sorted search does for all
-        base = np.concatenate([[0.0], np.cumsum(self.metres[closes] + 1.0)[:-1]])
-        found = np.searchsorted(base[self.line] + self.metres, base[line] + metres, side="right") - 1
-        return np.clip(found, opens[line], closes[line] - 1)
-
-    def with_more(self, line: Ints, metres: Floats, node: Ints) -> Stops:
-        """These stops and more of them."""
-        return Stops.ordered(
-            np.concatenate([self.line, line]),
-            np.concatenate([self.metres, metres]),
-            np.concatenate([self.node, node]),
-        )
-
-    @classmethod
-    def ordered(cls, line: Ints, metres: Floats, node: Ints) -> Stops:
-        """Stops brought into order."""
-        order = np.lexsort((metres, line))
-        return cls(line=line[order], metres=metres[order], node=node[order])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +68,14 @@ class WalkNetwork:
         How many nodes there are.
     island
         Whether a line belongs to an island (`ISLAND_M`, `ISLAND_SHARE`).
+    private
+        Whether a line is walked only to and from the doors on it (`access.roads.private`).
+    barriers
+        What no access leg crosses; None where nothing is known.
     facts
-        What was made of the roads: `roads` given, `walkable` of them, `metres` in all, `parts` not connected with each
-        other, `largest_share` of the length, `islands` and `island_metres`, `crossings` (nodes made where lines cross
-        without a shared vertex), `links`.
+        What was made of the roads: `roads` given, `walkable` of them, `private` of these, `metres` in all, `parts` not
+        connected with each other, `largest_share` of the length, `islands` and `island_metres`, `crossings` (nodes made
+        where lines cross without a shared vertex), `links`.
     """
 
     crs: pyproj.CRS
@@ -119,43 +88,35 @@ class WalkNetwork:
     links: tuple[Ints, Ints, Floats]
     nodes: int
     island: NDArray[np.bool_]
+    private: NDArray[np.bool_]
     facts: dict[str, float]
+    barriers: Barriers | None = None
 
     @cached_property
-    def tree(self) -> shapely.STRtree:
-        """Every segment, for the nearest one."""
-        return shapely.STRtree(straight_lines(self.start, self.end))
+    def cells(self) -> Cells:
+        """Every segment, to be asked for the nearest one."""
+        return Cells.of(self.start, self.end)
 
     @cached_property
-    def mainland(self) -> tuple[Ints, shapely.STRtree]:
-        """Numbers of the segments that lie on no island, and a tree of them."""
-        keep = np.flatnonzero(~self.island[self.segment_line])
-        return keep, shapely.STRtree(straight_lines(self.start[keep], self.end[keep]))
-
-    def graph(self, stops: Stops, nodes: int, extra: tuple[Ints, Ints, Floats]) -> csr_array:
-        """Graph of the stops and the links, walked both ways, and of extra edges, walked one way.
-
-        Of several edges between two nodes the shortest counts: a sparse matrix alone would add them up.
-        """
-        one, other, metres = (np.concatenate(pair) for pair in zip(stops.edges, self.links, strict=True))
-        tail, head, metres = _shortest(
-            np.concatenate([one, other, extra[0]]), np.concatenate([other, one, extra[1]]),
-            np.concatenate([metres, metres, extra[2]]),
-        )
-        begins = np.concatenate([[0], np.cumsum(np.bincount(tail, minlength=nodes))])
-        return csr_array((metres, head, begins), shape=(nodes, nodes))
+    def arcs(self) -> Arcs:
+        """The graph to search."""
+        return make_arcs(self.stops, self.links, self.nodes, self.private)
 
 
-def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwork:
+def build_network(
+    roads: gpd.GeoDataFrame, *, join_m: float = 0.5, barriers: Barriers | None = None
+) -> WalkNetwork:
     """The walking network of the roads.
 
     Parameters
     ----------
     roads
-        Lines, metric CRS, with any of the columns that `access.roads.walkable` and `levels` read.
+        Lines, metric CRS, with any of the columns that `access.roads.walkable`, `private` and `levels` read.
     join_m
         Ends within this many metres of another line's end, or of a line on the same level, are linked to it by the
         length of the gap.
+    barriers
+        What no access leg crosses, from `build_barriers`.
 
     Returns
     -------
@@ -182,7 +143,8 @@ def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwor
     if not (isinstance(join_m, int | float) and math.isfinite(join_m) and join_m >= 0):
         raise WrongCall(f"join_m must be metres, 0 or more, not {join_m!r}; give a number such as 0.5")
     require_metres(roads=roads)
-    allowed = walkable(roads).to_numpy()
+    closed = private(roads).to_numpy()
+    allowed = walkable(roads).to_numpy() | closed
     drawn = _draw(roads.loc[allowed])
     tree = shapely.STRtree(straight_lines(drawn.start, drawn.end))
 
@@ -192,7 +154,8 @@ def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwor
     ends = np.flatnonzero(drawn.is_end)
     near_end, near_segment, near_xy = _beside(tree, drawn, ends, join_m)
     hit, hit_xy = np.concatenate([cross_segment, near_segment]), np.concatenate([cross_xy, near_xy])
-    node = _places(np.concatenate([drawn.xy[vertex], hit_xy]))
+    node_xy = np.concatenate([drawn.xy[vertex], hit_xy])
+    node = _along_the_ground(_places(node_xy), node_xy)
     nodes = int(node.max(initial=-1)) + 1
     stops = Stops.ordered(
         np.concatenate([drawn.line[vertex], drawn.segment_line[hit]]),
@@ -214,11 +177,12 @@ def build_network(roads: gpd.GeoDataFrame, *, join_m: float = 0.5) -> WalkNetwor
 
     island, facts = _islands(stops, links, nodes, drawn)
     made = np.unique(node[vertex.sum():][: len(cross_segment)])
-    counted = {"crossings": len(made), "links": len(links[0])}
+    counted = {"crossings": len(made), "links": len(links[0]), "private": int(closed.sum())}
     return WalkNetwork(
         crs=roads.crs, start=drawn.start, end=drawn.end, segment_line=drawn.segment_line,
         segment_from_m=drawn.segment_from_m, aloft=drawn.aloft, stops=stops, links=links, nodes=nodes,
-        island=island, facts={"roads": len(roads), "walkable": int(allowed.sum()), **facts, **counted},
+        island=island, private=closed[allowed][drawn.road], barriers=barriers,
+        facts={"roads": len(roads), "walkable": int(allowed.sum()), **facts, **counted},
     )
 
 
@@ -242,6 +206,7 @@ class _Drawn:
 
     xy: Floats
     line: Ints
+    road: Ints
     along: Floats
     is_end: NDArray[np.bool_]
     shared: NDArray[np.bool_]
@@ -280,7 +245,7 @@ def _draw(roads: gpd.GeoDataFrame) -> _Drawn:
     is_end[opens] = is_end[opens - 1] = True
     place = _places(xy)
     return _Drawn(
-        xy=xy, line=line, along=along, is_end=is_end, shared=np.bincount(place)[place] > 1,
+        xy=xy, line=line, road=of_line, along=along, is_end=is_end, shared=np.bincount(place)[place] > 1,
         aloft=(np.abs(layer) + off / 2)[of_line],
         # a level of its own (NaN equals nothing) for what is off the ground
         level=np.where(off, np.nan, layer)[of_line], start=start, end=end, place=place, start_place=place[first],
@@ -337,7 +302,7 @@ def _links(
     stands_on = stops.line[few] * nodes + stops.node[few]
     # where the two lines meet at that very end, a link would only cut the corner
     met = (own != onto) & (np.isin(onto * nodes + one, stands_on) | np.isin(own * nodes + other, stands_on))
-    return _shortest(np.minimum(one, other)[~met], np.maximum(one, other)[~met], metres[~met])
+    return shortest(np.minimum(one, other)[~met], np.maximum(one, other)[~met], metres[~met])
 
 
 def _close_pairs(xy: Floats, within_m: float) -> Ints:
@@ -366,20 +331,27 @@ def _islands(
     }
 
 
-def _shortest(tail: Ints, head: Ints, metres: Floats) -> tuple[Ints, Ints, Floats]:
-    """Of the edges from one node to another the shortest, in the order of nodes; none from a node to itself."""
-    order = np.lexsort((metres, head, tail))
-    tail, head, metres = tail[order], head[order], metres[order]
-    first = tail != head
-    first[1:] &= (tail[1:] != tail[:-1]) | (head[1:] != head[:-1])
-    return tail[first], head[first], metres[first]
-
-
 def _places(xy: Floats) -> Ints:
     """Number of the place of each point; points that agree to the millimetre are one place."""
     # + 0.0 makes one zero of two; two numbers as one complex are hashed at once
     rounded = np.ascontiguousarray(np.rint(xy * _MILLIMETRES) + 0.0)
     return pd.factorize(rounded.view(np.complex128).ravel())[0]
+
+
+def _along_the_ground(node: Ints, xy: Floats) -> Ints:
+    """The nodes renumbered square by square: neighbours on the ground are neighbours in memory (half the time)."""
+    count = int(node.max(initial=-1)) + 1
+    if not count:
+        return node
+    at = np.empty((count, 2))
+    at[node[::-1]] = xy[::-1]
+    low = at.min(axis=0)
+    square = np.floor((at - low) / max(float((at.max(axis=0) - low).max()) / 65535, 10.0)).astype(np.uint64)
+    for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):
+        square = (square | (square << np.uint64(shift))) & np.uint64(mask)
+    rank = np.empty(count, dtype=np.intp)
+    rank[np.lexsort((at[:, 1], at[:, 0], square[:, 0] | (square[:, 1] << np.uint64(1))))] = np.arange(count)
+    return rank[node]
 
 
 def _apart(one: Floats, other: Floats) -> Floats:

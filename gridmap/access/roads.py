@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["levels", "walkable"]
+__all__ = ["FAST", "levels", "private", "walkable", "words"]
 
 #: Never walked unless `foot` says so.
-_FAST = frozenset({"motorway", "motorway_link", "高速公路"})
+FAST = frozenset({"motorway", "motorway_link", "高速公路"})
 
 #: Not there to be walked, whatever other tags say.
 _ABSENT = frozenset({
@@ -32,7 +32,8 @@ def walkable(roads: gpd.GeoDataFrame) -> pd.Series:
 
     Everything but: what is not there yet or any more (`construction`, `proposed`, ...) and raceways; motorways
     without a word for walkers; `foot` of no, private or use_sidepath; `access` of private or no without a `foot` that
-    allows it. One-way rules bind no walker.
+    allows it. One-way rules bind no walker. What is barred only because it is private may be walked to and from the
+    doors on it: see `private`.
 
     Parameters
     ----------
@@ -51,15 +52,42 @@ def walkable(roads: gpd.GeoDataFrame) -> pd.Series:
     >>> walkable(roads).tolist()
     [True, False, False, False, True, False]
     """
-    kind, foot, access = (_words(roads, name) for name in ("class", "foot", "access"))
+    kind, foot, access = _said(roads)
     allowed = foot.isin(_FOOT_YES)
     barred = (
         kind.isin(_ABSENT)
         | foot.isin(_FOOT_NO)
-        | (kind.isin(_FAST) & ~allowed)
+        | (kind.isin(FAST) & ~allowed)
         | (access.isin(_ACCESS_NO) & ~allowed)
     )
     return (~barred).rename("walkable")
+
+
+def private(roads: gpd.GeoDataFrame) -> pd.Series:
+    """Which roads are walked only by who lives or visits there: to and from the doors on them, never through.
+
+    `access` or `foot` says private, and nothing else bars them. A road of an estate is private where a gate stands in
+    its way; the gate is where it meets the public street.
+
+    Parameters
+    ----------
+    roads
+        Lines with any of the columns `class`, `foot`, `access`.
+
+    Returns
+    -------
+    Series of bool on the index of `roads`; never true where `walkable` is.
+
+    Examples
+    --------
+    >>> roads = pd.DataFrame({"class": ["service", "service", "motorway", "service"],
+    ...                       "access": ["private", "private", "private", "no"], "foot": [None, "yes", None, None]})
+    >>> private(roads).tolist()
+    [True, False, False, False]
+    """
+    kind, foot, access = _said(roads)
+    says_so = (foot == "private") | ((access == "private") & ~foot.isin(_FOOT_YES | _FOOT_NO))
+    return (says_so & ~kind.isin(_ABSENT | FAST)).rename("private")
 
 
 def levels(roads: gpd.GeoDataFrame) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -72,13 +100,18 @@ def levels(roads: gpd.GeoDataFrame) -> tuple[NDArray[np.int64], NDArray[np.bool_
     >>> levels(pd.DataFrame({"bridge": ["yes", None, "no"], "layer": ["1", None, "x"]}))
     (array([1, 0, 0]), array([ True, False, False]))
     """
-    layer = pd.to_numeric(_words(roads, "layer"), errors="coerce").fillna(0).round().astype("int64").to_numpy()
-    bridge, tunnel = (_words(roads, name) for name in ("bridge", "tunnel"))
+    layer = pd.to_numeric(words(roads, "layer"), errors="coerce").fillna(0).round().astype("int64").to_numpy()
+    bridge, tunnel = (words(roads, name) for name in ("bridge", "tunnel"))
     off = ~bridge.isin(_NEGATIVE) | ~tunnel.isin(_NEGATIVE | {"building_passage"})
     return layer, off.to_numpy(dtype=bool)
 
 
-def _words(roads: pd.DataFrame, name: str) -> pd.Series:
+def _said(roads: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
+    return words(roads, "class"), words(roads, "foot"), words(roads, "access")
+
+
+def words(roads: pd.DataFrame, name: str) -> pd.Series:
+    """A column of tags in small letters; empty text where there is none."""
     if name not in roads:
         return pd.Series("", index=roads.index, dtype="object")
     return roads[name].astype("object").where(roads[name].notna(), "").astype(str).str.strip().str.lower()

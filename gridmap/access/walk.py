@@ -3,7 +3,8 @@
 A door is a building's representative point; it meets the street at the nearest place on a walkable line, wherever
 along the line that is. So does a facility (an area counts at a point inside it). The walk is both access legs, in
 straight lines, and the shortest way along the network between the two places. One search a kind (Dijkstra from all
-its facilities at once) answers for every door; nothing is rounded to street corners.
+its facilities at once) answers for every door; nothing is rounded to street corners. Barriers that the network knows
+(`build_network(roads, barriers=...)`) are not crossed by an access leg.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
+from gridmap.access.arcs import Floats, Ints
 from gridmap.access.frames import require_metres, spots
-from gridmap.access.network import Floats, Ints, WalkNetwork, build_network
-from gridmap.access.snap import snap
+from gridmap.access.network import WalkNetwork, build_network
+from gridmap.access.reach import Places, nearest_of_kinds, pairs_within, place
+from gridmap.access.snap import Snapped, snap
 from layers.errors import CrsMismatch, WrongCall
 
-__all__ = ["DETOUR", "access_legs", "nearest_facilities", "walk_distances"]
+__all__ = [
+    "DETOUR", "Sites", "access_legs", "meet_streets", "nearest_facilities", "usable_sites", "walk_distances",
+    "walk_pairs",
+]
 
 #: Walk for each straight metre where there are no roads. A proposal: built-up areas measure 1.2 to 1.4.
 DETOUR = 1.3
@@ -108,12 +113,11 @@ def nearest_facilities(
     limit = _limit(limit_m)
     require_metres(buildings=buildings, facilities=facilities)
     network = _network(roads, buildings)
-    sites = _sites(facilities)
-    doors = spots(buildings)
+    sites = usable_sites(facilities)
     if network is None:
-        metres, nearest = _straight(doors, sites)
+        metres, nearest = _straight(spots(buildings), sites)
     else:
-        metres, nearest = _on_foot(network, doors, sites, limit)
+        metres, nearest = _on_foot(network, buildings, sites, limit)
     beyond = ~(np.isfinite(metres) & (metres <= limit))
     metres[beyond], nearest[beyond] = np.nan, -1
 
@@ -159,21 +163,86 @@ def access_legs(places: gpd.GeoDataFrame, roads: gpd.GeoDataFrame | WalkNetwork)
     """
     require_metres(places=places)
     network = _network(roads, places)
-    legs = np.full(len(places), np.nan) if network is None else snap(network, spots(places)).leg
+    legs = np.full(len(places), np.nan) if network is None else meet_streets(places, network).leg
     return pd.Series(legs, index=places.index, name="access_leg_m")
 
 
+def walk_pairs(
+    buildings: gpd.GeoDataFrame,
+    facilities: gpd.GeoDataFrame,
+    roads: gpd.GeoDataFrame | WalkNetwork | None,
+    *,
+    limit_m: float,
+) -> pd.DataFrame:
+    """Every building and facility that are not farther apart than a limit, on foot.
+
+    Parameters and errors are those of `walk_distances`; facilities need no `kind`, and the limit must be given.
+
+    Returns
+    -------
+    DataFrame with `building` (label in the index of `buildings`), `facility` (its `code`, or its label) and `metres`,
+    one row a pair, ordered by facility and building.
+
+    Examples
+    --------
+    >>> from shapely import LineString, Point
+    >>> roads = gpd.GeoDataFrame(geometry=[LineString([(0, 0), (100, 0)])], crs="EPSG:4549")
+    >>> homes = gpd.GeoDataFrame(geometry=[Point(0, 10), Point(95, 0)], crs="EPSG:4549")
+    >>> shops = gpd.GeoDataFrame({"code": ["s"]}, geometry=[Point(40, 5)], crs="EPSG:4549")
+    >>> walk_pairs(homes, shops, roads, limit_m=58).values.tolist()
+    [[0, 's', 55.0]]
+    """
+    if limit_m is None:
+        raise WrongCall("limit_m must be metres above 0: pairs without a limit are all pairs there are; give a number")
+    limit = _limit(limit_m)
+    require_metres(buildings=buildings, facilities=facilities)
+    network = _network(roads, buildings)
+    sites = usable_sites(facilities if "kind" in facilities else facilities.assign(kind="facility"))
+    if network is None:
+        site, door, metres = _straight_pairs(spots(buildings), sites, limit)
+    else:
+        doors = place(network, meet_streets(buildings, network))
+        at = sites.meet(network)
+        one, other, metres = pairs_within(network, doors, at, limit)
+        site, door = at.row[one], doors.row[other]
+    order = np.lexsort((door, site))
+    made = pd.DataFrame({
+        "building": buildings.index.to_numpy()[door[order]], "facility": sites.labels[site[order]],
+        "metres": metres[order],
+    })
+    made.attrs["basis"] = "straight_line" if network is None else "network"
+    return made
+
+
+def meet_streets(places: gpd.GeoDataFrame, network: WalkNetwork) -> Snapped:
+    """Where each building or facility meets the network."""
+    shapes = np.array(places.geometry.array, dtype=object) if network.barriers is not None else None
+    return snap(network, spots(places), shapes)
+
+
 @dataclass(frozen=True, kw_only=True)
-class _Sites:
+class Sites:
     """Facilities with a kind and a place, in the order of their labels."""
 
     xy: Floats
+    shapes: NDArray[np.object_]
     kind: Ints
     kinds: list[str]
     labels: NDArray[np.object_]
 
+    def meet(self, network: WalkNetwork) -> Places:
+        """Their places on a network, in the same order."""
+        return place(network, snap(network, self.xy, self.shapes)).in_order_of_rows()
 
-def _sites(facilities: gpd.GeoDataFrame) -> _Sites:
+
+def usable_sites(facilities: gpd.GeoDataFrame) -> Sites:
+    """The facilities that have a kind and a place.
+
+    Raises
+    ------
+    WrongCall
+        Where they have no column `kind`.
+    """
     if "kind" not in facilities:
         raise WrongCall("facilities have no column 'kind'; give each its kind, such as kindergarten")
     xy = spots(facilities)
@@ -185,7 +254,10 @@ def _sites(facilities: gpd.GeoDataFrame) -> _Sites:
     # in the order of labels, so that ties do not hang on the order of rows
     usable = usable[np.argsort(labels.iloc[usable].astype(str).to_numpy(dtype=object), kind="stable")]
     kind, kinds = pd.factorize(facilities["kind"].iloc[usable].astype(str), sort=True)
-    return _Sites(xy=xy[usable], kind=kind, kinds=list(kinds), labels=labels.iloc[usable].to_numpy(dtype=object))
+    shapes = np.array(facilities.geometry.array, dtype=object)[usable]
+    return Sites(
+        xy=xy[usable], shapes=shapes, kind=kind, kinds=list(kinds), labels=labels.iloc[usable].to_numpy(dtype=object)
+    )
 
 
 def _network(roads: gpd.GeoDataFrame | WalkNetwork | None, places: gpd.GeoDataFrame) -> WalkNetwork | None:
@@ -213,36 +285,20 @@ def _limit(limit_m: float | None) -> float:
     return float(limit_m)
 
 
-def _on_foot(network: WalkNetwork, doors: Floats, sites: _Sites, limit: float) -> tuple[Floats, Ints]:
-    """Metres and number of the nearest site for each door and kind."""
-    door, site = snap(network, doors), snap(network, sites.xy)
-    count = len(sites.xy)
-    # a site's place becomes a stop on its line, so that a door on the same stretch needs no case of its own; the site
-    # itself hangs on it by its access leg, walked one way: nobody passes through a site
-    stop = network.nodes + np.arange(count)
-    start = stop + count
-    stops = network.stops.with_more(site.line, site.metres, stop)
-    graph = network.graph(stops, network.nodes + 2 * count, (start, stop, site.leg))
-
-    metres = np.full((len(doors), len(sites.kinds)), np.inf)
+def _on_foot(
+    network: WalkNetwork, buildings: gpd.GeoDataFrame, sites: Sites, limit: float
+) -> tuple[Floats, Ints]:
+    """Metres and number of the nearest site for each building and kind."""
+    doors, at = place(network, meet_streets(buildings, network)), sites.meet(network)
+    found, which = nearest_of_kinds(network, doors, at, sites.kind[at.row], len(sites.kinds), limit)
+    metres = np.full((len(sites.kinds), len(buildings)), np.inf)
     nearest = np.full(metres.shape, -1, dtype=np.intp)
-    known = np.flatnonzero(door.line >= 0)
-    before = stops.around(door.line[known], door.metres[known])
-    back, ahead = stops.node[before], stops.node[before + 1]
-    to_back = np.maximum(door.metres[known] - stops.metres[before], 0.0)
-    to_ahead = np.maximum(stops.metres[before + 1] - door.metres[known], 0.0)
-    for at in range(len(sites.kinds)):  # one search a kind
-        reach, _, source = dijkstra(
-            graph, directed=True, indices=start[sites.kind == at], min_only=True, return_predecessors=True, limit=limit
-        )
-        by_back, by_ahead = reach[back] + to_back, reach[ahead] + to_ahead
-        found = np.where(by_back <= by_ahead, source[back], source[ahead])
-        metres[known, at] = door.leg[known] + np.minimum(by_back, by_ahead)
-        nearest[known, at] = found - start[0]
-    return metres, nearest
+    metres[:, doors.row] = found
+    nearest[:, doors.row] = np.where(which >= 0, at.row[which] if len(at) else -1, -1)
+    return metres.T, nearest.T
 
 
-def _straight(doors: Floats, sites: _Sites) -> tuple[Floats, Ints]:
+def _straight(doors: Floats, sites: Sites) -> tuple[Floats, Ints]:
     """The same in straight lines, times the usual detour."""
     metres = np.full((len(doors), len(sites.kinds)), np.inf)
     nearest = np.full(metres.shape, -1, dtype=np.intp)
@@ -252,3 +308,14 @@ def _straight(doors: Floats, sites: _Sites) -> tuple[Floats, Ints]:
         away, found = cKDTree(sites.xy[number]).query(doors[known])
         metres[known, at], nearest[known, at] = away * DETOUR, number[found]
     return metres, nearest
+
+
+def _straight_pairs(doors: Floats, sites: Sites, limit: float) -> tuple[Ints, Ints, Floats]:
+    """Pairs of site and door within the limit, in straight lines times the usual detour."""
+    known = np.flatnonzero(np.isfinite(doors).all(axis=1))
+    if not len(known) or not len(sites.xy):
+        return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
+    reach = cKDTree(sites.xy).query_ball_tree(cKDTree(doors[known]), limit / DETOUR)
+    site = np.repeat(np.arange(len(sites.xy)), [len(found) for found in reach])
+    door = known[np.concatenate([np.array(found, dtype=np.intp) for found in reach])]
+    return site, door, np.hypot(*(sites.xy[site] - doors[door]).T) * DETOUR

@@ -26,12 +26,15 @@ def key(xy: tuple[float, float]) -> tuple[float, float]:
     return round(xy[0], 3) + 0.0, round(xy[1], 3) + 0.0
 
 
-def may_walk(tags: dict) -> bool:
-    if tags["class"] in NEVER or tags["foot"] in ("no", "private", "use_sidepath"):
-        return False
-    if tags["class"] in ("motorway", "motorway_link") or tags["access"] in ("no", "private"):
-        return tags["foot"] in ("yes", "designated", "permissive", "destination")
-    return True
+def may_walk(tags: dict) -> str:
+    """yes, no, or private: to and from the doors on it only."""
+    invited = tags["foot"] in ("yes", "designated", "permissive", "destination")
+    fast = tags["class"] in ("motorway", "motorway_link")
+    if tags["class"] in NEVER or tags["foot"] in ("no", "use_sidepath"):
+        return "no"
+    if tags["foot"] == "private" or (tags["access"] == "private" and not invited):
+        return "no" if fast else "private"
+    return "no" if (fast or tags["access"] == "no") and not invited else "yes"
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Reference:
     """
 
     graph: nx.Graph = field(default_factory=nx.Graph)
+    private: list = field(default_factory=list)
     segments: list = field(default_factory=list)
     ground: list = field(default_factory=list)
     aloft: list = field(default_factory=list)
@@ -51,15 +55,17 @@ class Reference:
     def node(self, level: object, xy: tuple[float, float]) -> object:
         return key(xy) if key(xy) in self.shared else (level, key(xy))
 
-    def join(self, one: object, other: object, metres: float) -> None:
-        if one != other and metres < self.graph.get_edge_data(one, other, {"metres": math.inf})["metres"]:
-            self.graph.add_edge(one, other, metres=metres)
+    def join(self, one: object, other: object, metres: float, private: bool = False) -> None:
+        name = "private" if private else "metres"
+        if one != other and metres < self.graph.get_edge_data(one, other, {}).get(name, math.inf):
+            self.graph.add_edge(one, other, **{name: metres})
 
-    def add(self, line: shapely.LineString, level: object, ground: bool, aloft: float) -> None:
+    def add(self, line: shapely.LineString, level: object, ground: bool, aloft: float, private: bool) -> None:
         for xy in pairwise(line.coords):
             start, end = (self.node(level, at) for at in xy)
             self.graph.add_nodes_from([start, end])
-            self.join(start, end, math.dist(*xy))
+            self.join(start, end, math.dist(*xy), private)
+            self.private.append(private)
             self.segments.append(shapely.LineString(xy))
             self.ends.append((start, end))
             self.ground.append(ground)
@@ -70,31 +76,36 @@ class Reference:
         segment = self.segments[at]
         start, end = (shapely.Point(end) for end in segment.coords)
         foot = segment.interpolate(segment.project(spot))
-        self.join(name, self.ends[at][0], foot.distance(start))
-        self.join(name, self.ends[at][1], foot.distance(end))
+        self.join(name, self.ends[at][0], foot.distance(start), self.private[at])
+        self.join(name, self.ends[at][1], foot.distance(end), self.private[at])
         return name, at, foot.distance(start)
 
 
 def build(roads: gpd.GeoDataFrame, join_m: float) -> Reference:
     tags = roads.reindex(columns=["class", "foot", "access", "bridge", "tunnel", "layer"]).astype(object)
     tags = tags.where(tags.notna(), None)
-    lines, aloft = [], []
+    lines, aloft, closed = [], [], []
     for shape, row in zip(roads.geometry, tags.to_dict("records"), strict=True):
-        if may_walk(row):
+        if may_walk(row) != "no":
             off = row["bridge"] in BRIDGED or row["tunnel"] in ("yes", "1", "culvert")
             layer = int(float(row["layer"] or 0))
             lines += [(part, None if off else layer) for part in shapely.get_parts(shape)]
             aloft += [abs(layer) + off * 0.5] * shapely.get_num_geometries(shape)
+            closed += [may_walk(row) == "private"] * shapely.get_num_geometries(shape)
     made = Reference()
     vertices = Counter(key(xy) for line, _ in lines for xy in line.coords)
     made.shared = {xy for xy, count in vertices.items() if count > 1}
     for level in {level for _, level in lines if level is not None}:
         noded = shapely.union_all([line for line, own in lines if own == level])
+        public = shapely.union_all([line for (line, own), shut in zip(lines, closed, strict=True)
+                                    if own == level and not shut])
         for part in shapely.get_parts(noded):
-            made.add(part, level, True, abs(level))
+            # where a private way lies on a public one, it is public
+            middle = part.interpolate(0.5, normalized=True)
+            made.add(part, level, True, abs(level), public.is_empty or middle.distance(public) > 1e-7)
     for number, ((line, level), high) in enumerate(zip(lines, aloft, strict=True)):
         if level is None:
-            made.add(line, ("aloft", number), False, high)
+            made.add(line, ("aloft", number), False, high, closed[number])
     link(made, lines, join_m)
     return made
 
@@ -161,7 +172,7 @@ def reference_walks(
                 at, away = other, farther
         entry = made.place(name, spot, at)
         for neighbour, _, along in placed.setdefault(at, []):
-            made.join(name, neighbour, abs(along - entry[2]))
+            made.join(name, neighbour, abs(along - entry[2]), made.private[at])
         placed[at].append(entry)
         legs[name] = away
 
@@ -169,13 +180,24 @@ def reference_walks(
         put(("facility", number), shape)
     for number, shape in enumerate(buildings.geometry):
         put(("door", number), shape)
+    # three storeys: private ways around the facility, public ways, private ways around the door; no way back up
+    storeys = nx.DiGraph()
+    for node in made.graph:
+        storeys.add_edge((0, node), (1, node), metres=0.0)
+        storeys.add_edge((1, node), (2, node), metres=0.0)
+    for one, other, data in made.graph.edges(data=True):
+        for storey in (0, 1, 2):
+            metres = data.get("metres" if storey == 1 else "private")
+            if metres is not None:
+                storeys.add_edge((storey, one), (storey, other), metres=metres)
+                storeys.add_edge((storey, other), (storey, one), metres=metres)
     walks = {}
     for kind in sorted(set(facilities["kind"])):
         for number in np.flatnonzero(facilities["kind"] == kind):
-            made.graph.add_edge(("kind", kind), ("facility", number), metres=legs["facility", number])
-        reach = nx.single_source_dijkstra_path_length(made.graph, ("kind", kind), weight="metres")
-        made.graph.remove_node(("kind", kind))
-        walks[kind] = [reach.get(("door", n), math.nan) + legs["door", n] for n in range(len(buildings))]
+            storeys.add_edge(("kind", kind), (0, ("facility", number)), metres=legs["facility", number])
+        reach = nx.single_source_dijkstra_path_length(storeys, ("kind", kind), weight="metres")
+        storeys.remove_node(("kind", kind))
+        walks[kind] = [reach.get((2, ("door", n)), math.nan) + legs["door", n] for n in range(len(buildings))]
     return pd.DataFrame(walks, index=buildings.index)
 
 

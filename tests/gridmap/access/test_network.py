@@ -105,7 +105,7 @@ def test_facts_count_what_was_made_of_the_roads():
     ).facts
     assert facts == {
         "roads": 4, "walkable": 3, "metres": 300.0, "parts": 1, "largest_share": 1.0, "islands": 0,
-        "island_metres": 0.0, "crossings": 1, "links": 0,
+        "island_metres": 0.0, "crossings": 1, "links": 0, "private": 0,
     }
 
 

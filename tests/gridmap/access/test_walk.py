@@ -205,7 +205,7 @@ def compare(buildings, facilities, lines, reference) -> pd.DataFrame:
 GRID = st.integers(0, 12).map(lambda n: n * 10.0)
 SPOT = st.tuples(GRID, GRID)
 LINE = st.lists(SPOT, min_size=2, max_size=4, unique=True)
-HOW = st.sampled_from(["ground", "ground", "ground", "bridge", "up"])
+HOW = st.sampled_from(["ground", "ground", "ground", "bridge", "up", "private"])
 # an odd part, another for x than for y: no place is all but equally near to two lines through whole tens
 ODD = st.tuples(st.integers(-20, 140).map(lambda m: m + 0.37), st.integers(-20, 140).map(lambda m: m + 0.73))
 
@@ -215,12 +215,13 @@ ODD = st.tuples(st.integers(-20, 140).map(lambda m: m + 0.37), st.integers(-20, 
     doors=st.lists(ODD, min_size=1, max_size=5),
     sites=st.lists(st.tuples(ODD, st.sampled_from(["market", "toilet"])), min_size=1, max_size=5),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_small_network_agrees_with_brute_force(reference, lines, doors, sites):
     # whole tens make many crossings, shared corners and lines on top of each other; odd places make few ties
     made = roads(
         *[line for line, _ in lines], bridge=["yes" if how == "bridge" else None for _, how in lines],
         layer=["1" if how == "up" else None for _, how in lines],
+        access=["private" if how == "private" else None for _, how in lines],
     )
     facilities = gpd.GeoDataFrame(
         {"kind": [kind for _, kind in sites]}, geometry=[Point(spot) for spot, _ in sites], crs=CRS

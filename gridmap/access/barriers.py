@@ -1,0 +1,166 @@
+"""What nobody walks through on the way from a door to the street: walls, fences, railways, rivers, motorways.
+
+Streets are taken as they are drawn, bridges and crossings among them; barriers bind only what no map draws, the access
+leg from a door to its street. A street that leads through a wall is its gate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from gridmap.access.cells import Cells, Floats, Ints
+from gridmap.access.frames import require_metres
+from gridmap.access.roads import FAST, levels, walkable, words
+
+__all__ = ["Barriers", "build_barriers"]
+
+#: Kinds of the layer `barriers` that one steps over or through, or that lie underground; no kind at all is a wall.
+_PASSED = frozenset({
+    "subway", "ferry", "path", "barrier", "kerb", "bollard", "block", "chain", "gate", "lift_gate", "swing_gate",
+    "kissing_gate", "entrance", "stile", "turnstile", "cycle_barrier", "toll_booth", "height_restrictor", "log", "rope",
+})
+
+#: Railways that run in the street, or no more.
+_PASSED_RAILS = frozenset({
+    "tram", "abandoned", "disused", "razed", "dismantled", "platform", "proposed", "construction", "subway", "station",
+})
+
+#: Waters that one steps over.
+_SMALL_WATERS = frozenset({"stream", "ditch", "drain", "pool", "swimming_pool", "fountain"})
+
+#: Roads that one does not cross on foot where walkers are kept off them; motorways are so in any case.
+_FAST_WITHOUT_WALKERS = frozenset({"trunk", "trunk_link"})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Barriers:
+    """Straight pieces that no access leg crosses, and the kind of each."""
+
+    crs: pyproj.CRS
+    start: Floats
+    end: Floats
+    kind: NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The pieces, to be asked what lies on a way."""
+        return Cells.of(self.start, self.end)
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """The pieces as lines."""
+        return shapely.STRtree(shapely.linestrings(np.stack([self.start, self.end], axis=1)))
+
+    def touched_by(self, shapes: NDArray[np.object_]) -> tuple[Ints, Ints]:
+        """Pieces that run along or through each shape: where each shape's begin, and their numbers."""
+        shape, piece = self.tree.query(shapes, predicate="intersects")
+        order = np.lexsort((piece, shape))
+        begins = np.concatenate([[0], np.cumsum(np.bincount(shape, minlength=len(shapes)))])
+        return begins.astype(np.intp), piece[order]
+
+    def between(self, xy: Floats, other: Floats) -> NDArray[np.object_]:
+        """Kind of the first barrier on the straight way from each place to each other place; None where it is free.
+
+        Examples
+        --------
+        >>> wall = gpd.GeoDataFrame({"kind": ["wall"]}, geometry=[shapely.LineString([(5, -5), (5, 5)])], crs=4549)
+        >>> build_barriers(barriers=wall).between(np.array([[0.0, 0.0]] * 2), np.array([[9.0, 0.0], [0.0, 9.0]]))
+        array(['wall', None], dtype=object)
+        """
+        first = self.cells.first_crossed(xy, other)
+        found = np.full(len(first), None, dtype=object)
+        found[first >= 0] = self.kind[first[first >= 0]]
+        return found
+
+
+def build_barriers(
+    *,
+    barriers: gpd.GeoDataFrame | None = None,
+    water: gpd.GeoDataFrame | None = None,
+    roads: gpd.GeoDataFrame | None = None,
+) -> Barriers | None:
+    """Barriers from the layers of a city; None where none of the layers has any.
+
+    Parameters
+    ----------
+    barriers
+        Lines or areas (their outlines count) with any of the columns `kind`, `bridge`, `tunnel`, `layer`. What runs on
+        a bridge or underground bars nobody, nor do kerbs, bollards, gates and trams.
+    water
+        Lines or areas with any of the columns `kind`, `tunnel`. Streams, ditches and pools bar nobody.
+    roads
+        Motorways, and trunk roads that walkers may not use, on the ground.
+
+    Returns
+    -------
+    Barriers, or None.
+
+    Raises
+    ------
+    CrsMismatch
+        Where a layer has no CRS in metres or another than the others.
+
+    Examples
+    --------
+    >>> rivers = gpd.GeoDataFrame({"kind": ["river", "ditch"]}, crs="EPSG:4549", geometry=[
+    ...     shapely.LineString([(0, 0), (10, 0), (10, 10)]), shapely.LineString([(0, 5), (9, 5)])])
+    >>> made = build_barriers(water=rivers)
+    >>> len(made), made.kind.tolist()
+    (2, ['river', 'river'])
+    """
+    if barriers is None and water is None and roads is None:
+        return None
+    require_metres(barriers=barriers, water=water, roads=roads)
+    found: list[tuple[gpd.GeoDataFrame, pd.Series]] = []
+    if barriers is not None and len(barriers):
+        kind, rail = words(barriers, "kind"), words(barriers, "railway")
+        layer, off = levels(barriers)
+        bars = ~kind.isin(_PASSED) & ~rail.isin(_PASSED_RAILS) & ~off & (layer >= 0)
+        found.append((barriers.loc[bars], kind[bars].where(kind[bars] != "", "wall")))
+    if water is not None and len(water):
+        kind = words(water, "kind")
+        bars = ~kind.isin(_SMALL_WATERS) & ~levels(water)[1]
+        found.append((water.loc[bars], kind[bars].where(kind[bars] != "", "water")))
+    if roads is not None and len(roads):
+        kind = words(roads, "class")
+        layer, off = levels(roads)
+        fast = kind.isin(FAST) | kind.isin(_FAST_WITHOUT_WALKERS)
+        bars = fast & ~walkable(roads).to_numpy() & ~off & (layer == 0)
+        found.append((roads.loc[bars], pd.Series("motorway", index=roads.index[bars])))
+    found = [(frame, kinds) for frame, kinds in found if len(frame)]
+    if not found:
+        return None
+    starts, ends, kinds = [], [], []
+    for frame, kind in found:
+        start, end, row = _pieces(frame)
+        starts.append(start)
+        ends.append(end)
+        kinds.append(kind.to_numpy(dtype=object)[row])
+    return Barriers(
+        crs=found[0][0].crs, start=np.concatenate(starts), end=np.concatenate(ends), kind=np.concatenate(kinds)
+    )
+
+
+def _pieces(frame: gpd.GeoDataFrame) -> tuple[Floats, Floats, Ints]:
+    """Straight pieces of lines and of the outlines of areas, and the row that each belongs to."""
+    parts, row = shapely.get_parts(shapely.force_2d(frame.geometry.to_numpy()), return_index=True)
+    area = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    rings, of_area = shapely.get_rings(parts[area], return_index=True)
+    line = np.isin(shapely.get_type_id(parts), [shapely.GeometryType.LINESTRING, shapely.GeometryType.LINEARRING])
+    lines, rows = np.concatenate([parts[line], rings]), np.concatenate([row[line], row[area][of_area]])
+    xy, at = shapely.get_coordinates(lines, return_index=True)
+    next_too = (at[1:] == at[:-1]) & np.isfinite(xy[1:]).all(axis=1) & np.isfinite(xy[:-1]).all(axis=1)
+    next_too &= (xy[1:] != xy[:-1]).any(axis=1)
+    first = np.flatnonzero(next_too)
+    return xy[first], xy[first + 1], rows[at[first]]
