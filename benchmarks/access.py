@@ -48,7 +48,7 @@ def beside(roads: gpd.GeoDataFrame, count: int, rng: np.random.Generator) -> np.
     return ends[line, 0] * (1 - share) + ends[line, 1] * share + rng.uniform(-17, 17, (count, 2))
 
 
-def spent(work, *arguments):  # noqa: ANN001, ANN002, ANN201
+def spent(work, *arguments):
     """What the work gives, and its CPU seconds."""
     began = time.process_time()
     made = work(*arguments)

@@ -12,10 +12,7 @@ import geopandas as gpd
 import pandas as pd
 
 import gridmap
-from gridmap.access.coverage import coverage
-from gridmap.access.gaps import find_gaps
-from gridmap.access.network import WalkNetwork, build_network
-from gridmap.access.walk import nearest_facilities
+from gridmap.covering import cover
 from gridmap.engines import Engine
 from gridmap.micro_grids.attach import attach, attach_findings
 from gridmap.micro_grids.split import Split, split_levels
@@ -158,19 +155,7 @@ def compute(
             frames[layer] = attach(things, micro_grids, nearest_m=settings.cover.nearest_m)
             findings.extend(attach_findings(frames[layer], layer, micro_grids))
 
-    progress("walking to the nearest facilities", 0.65)
-    if "facilities" in frames and len(frames["facilities"]):
-        facilities, buildings = frames["facilities"], split.buildings
-        placed = facilities[~(facilities.geometry.isna() | facilities.geometry.is_empty)]
-        placed = placed[placed["kind"].isin(norms.with_distance().keys())]
-        network = _network(frames.get("roads"), findings)
-        metres, which = nearest_facilities(buildings, placed, network, limit_m=settings.cover.limit_m)
-        progress("finding coverage and gaps", 0.85)
-        frames["coverage"] = coverage(micro_grids, buildings, metres, norms, nearest=which)
-        outline = split.units["districts"].geometry.union_all()
-        frames["gaps"] = find_gaps(
-            buildings, metres, norms, outline=outline, merge_m=settings.cover.gap_merge_m
-        )
+    frames |= cover(frames, norms, settings.cover, findings, progress=progress)
     frames["findings"] = findings.to_frame()
     return frames, findings, split
 
@@ -196,34 +181,6 @@ def keep(
         rows_in=json.dumps(rows_in, sort_keys=True),
         street_share=f"{split.street_share:.4f}",
     )
-
-
-def _network(roads: gpd.GeoDataFrame | pd.DataFrame | None, findings: Findings) -> WalkNetwork | None:
-    """The walking network, with a finding on what of it hangs apart; None where there are no roads."""
-    if not isinstance(roads, gpd.GeoDataFrame) or not len(roads):
-        findings.add(
-            "roads", "no_roads", "there are no roads to walk on",
-            "distances are straight lines x 1.3 and marked so in coverage.basis", level="warning",
-        )  # fmt: skip
-        return None
-    network = build_network(roads)
-    facts = network.facts
-    if not facts["walkable"]:
-        findings.add(
-            "roads", "nothing_walkable", f"none of the {facts['roads']:,.0f} roads may be walked",
-            "distances are straight lines x 1.3 and marked so in coverage.basis", level="warning",
-        )  # fmt: skip
-        return None
-    if facts["parts"] > 1:
-        findings.add(
-            "roads", "network_in_parts",
-            f"the walking network falls into {facts['parts']:.0f} parts, the largest with "
-            f"{facts['largest_share']:.1%} of its length; {facts['islands']:.0f} small islands hold "
-            f"{facts['island_metres']:,.0f} m",
-            "doors beside an island use the next larger part; what no part reaches counts as beyond the norm",
-            level="note",
-        )  # fmt: skip
-    return network
 
 
 def _must_have(source: City) -> None:

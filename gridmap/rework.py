@@ -8,9 +8,7 @@ from pathlib import Path
 
 import geopandas as gpd
 
-from gridmap.access.coverage import coverage
-from gridmap.access.gaps import find_gaps
-from gridmap.access.walk import nearest_facilities
+from gridmap.covering import READ, cover
 from gridmap.micro_grids.attach import attach
 from gridmap.norms import load_norms
 from gridmap.pipeline import ATTACHED
@@ -18,6 +16,7 @@ from gridmap.progress import Progress, silent
 from gridmap.settings import CoverSettings
 from gridmap.stores import Store, open_store
 from layers.errors import MissingLayer, WrongCall
+from layers.findings import Findings
 
 __all__ = ["attach_again", "cover_again"]
 
@@ -72,7 +71,7 @@ def cover_again(
 
     Returns
     -------
-    Rows of `coverage` and `gaps`.
+    Rows by table.
 
     Raises
     ------
@@ -88,19 +87,12 @@ def cover_again(
     if kinds:
         table = table.only(kinds)
     with open_store(city) as store:
-        micro_grids, buildings = _must_read(store, "micro_grids"), _must_read(store, "buildings")
-        facilities = _must_read(store, "facilities")
-        settings = _cover_settings(store)
-        placed = facilities[~(facilities.geometry.isna() | facilities.geometry.is_empty)]
-        placed = placed[placed["kind"].isin(table.keys())]
-        progress("walking to the nearest facilities", 0.2)
-        metres, which = nearest_facilities(buildings, placed, store.read("roads"), limit_m=settings.limit_m)
-        progress("finding coverage and gaps", 0.7)
-        covered = coverage(micro_grids, buildings, metres, table, nearest=which)
-        outline = _must_read(store, "districts").geometry.union_all()
-        gaps = find_gaps(buildings, metres, table, outline=outline, merge_m=settings.gap_merge_m)
-        store.write_all([("coverage", covered), ("gaps", gaps)])
-    return {"coverage": len(covered), "gaps": len(gaps)}
+        for layer in ("micro_grids", "buildings", "facilities"):
+            _must_read(store, layer)
+        layers = {layer: store.read(layer) for layer in READ}
+        made = cover(layers, table, _cover_settings(store), Findings(), progress=progress)
+        store.write_all(sorted(made.items()))
+    return {layer: len(frame) for layer, frame in sorted(made.items())}
 
 
 def _must_read(store: Store, layer: str) -> gpd.GeoDataFrame:

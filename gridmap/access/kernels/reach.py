@@ -31,7 +31,7 @@ def _push(heads, nexts, held, count, bucket, node):  # type: ignore[no-untyped-d
 
 @njit(cache=True)
 def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width, longest, state):  # type: ignore[no-untyped-def]
-    """Metres to every node from the nearest seed, and that seed's label, into the two columns of `state`; nodes touched.
+    """Metres to every node from the nearest seed, and that seed's label, into the columns of `state`; nodes touched.
 
     `begins`, `heads_of`, `metres` are the graph, node by node. Of two labels equally near the smaller one counts.
     `longest` is at least the longest edge. Nodes beyond `limit` stay at infinity and -1, as all must be before.
