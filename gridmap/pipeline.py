@@ -12,9 +12,9 @@ import geopandas as gpd
 import pandas as pd
 
 import gridmap
+from gridmap.attaching import ATTACHED, attach_layers
 from gridmap.covering import cover
 from gridmap.engines import Engine
-from gridmap.micro_grids.attach import attach, attach_findings
 from gridmap.micro_grids.split import Split, split_levels
 from gridmap.norms import Norms, load_norms
 from gridmap.progress import Progress, silent
@@ -26,8 +26,6 @@ from layers.read import City, read_city
 
 __all__ = ["Built", "Frames", "build", "compute"]
 
-#: Layers whose things are attached to micro-grids.
-ATTACHED = ("organizations", "facilities", "incidents")
 #: Layers that are kept as they came.
 KEPT = ("roads", "barriers", "water", "green", "estates", "staff")
 
@@ -149,11 +147,10 @@ def compute(
     frames["grids"] = _with_leaders(split.units["grids"], frames.get("staff"))
 
     progress("attaching organizations, facilities and incidents", 0.55)
-    for layer in ATTACHED:
-        if layer in source.layers:
-            things = _coded(source.layers[layer], layer)
-            frames[layer] = attach(things, micro_grids, nearest_m=settings.cover.nearest_m)
-            findings.extend(attach_findings(frames[layer], layer, micro_grids))
+    coded = {layer: _coded(source.layers[layer], layer) for layer in ATTACHED if layer in source.layers}
+    attached, odd = attach_layers({**source.layers, **coded}, micro_grids, nearest_m=settings.cover.nearest_m)
+    frames |= attached
+    findings.extend(odd)
 
     frames |= cover(frames, norms, settings.cover, findings, progress=progress)
     frames["findings"] = findings.to_frame()

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 
+from gridmap.attaching import AREAS, ATTACHED, attach_layers
 from gridmap.covering import READ, cover
-from gridmap.micro_grids.attach import attach
 from gridmap.norms import load_norms
-from gridmap.pipeline import ATTACHED
 from gridmap.progress import Progress, silent
 from gridmap.settings import CoverSettings
 from gridmap.stores import Store, open_store
@@ -32,20 +32,21 @@ def attach_again(city: str | Path) -> dict[str, int]:
 
     Returns
     -------
-    Rows by layer and way of attaching.
+    Rows by layer and way of attaching, and rows of the border inbox by reason.
     """
     counts: dict[str, int] = {}
     with open_store(city) as store:
         micro_grids = _must_read(store, "micro_grids")
         nearest_m = _cover_settings(store).nearest_m
-        frames = []
-        for layer in ATTACHED:
-            things = store.read(layer)
-            if isinstance(things, gpd.GeoDataFrame) and len(things):
-                done = attach(things, micro_grids, nearest_m=nearest_m)
-                frames.append((layer, done))
-                counts |= {f"{layer} {way}": int(n) for way, n in done["attached_by"].value_counts().items()}
-        store.write_all(frames)
+        kept = set(store.layers())
+        layers = {name: store.read(name) for name in (*ATTACHED, *AREAS) if name in kept}
+        frames, _ = attach_layers(layers, micro_grids, nearest_m=nearest_m)
+        for layer in (name for name in ATTACHED if name in frames):
+            ways = frames[layer]["attached_by"].value_counts()
+            counts |= {f"{layer} {way}": int(n) for way, n in ways.items()}
+        for reason, n in frames.get("border_inbox", pd.DataFrame({"reason": []}))["reason"].value_counts().items():
+            counts[f"border_inbox {reason}"] = int(n)
+        store.write_all(frames.items())
     return counts
 
 

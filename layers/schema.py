@@ -321,6 +321,31 @@ _ALL = (
         ),
     ),
     Layer(
+        name="border_inbox", zh="边界待核", en="Border inbox", geometry=("point",), source="made",
+        key=("layer", "code"),
+        columns=(
+            _c("layer", "text", "图层", "Layer", None),
+            _c("code", "text", "编码", "Code", None),
+            _c("reason", "text", "原因", "Reason", None),
+            _c("micro_grid", "text", "所属微网格", "Micro-grid", None),
+            _c("others", "text", "相邻微网格", "Other micro-grids", None),
+            _c("distance_m", "number", "距离", "Distance", None, unit="m"),
+        ),
+    ),
+    Layer(
+        name="overlaps", zh="服务范围", en="Overlaps", geometry=(), source="made",
+        key=("layer", "code", "micro_grid"),
+        columns=(
+            _c("layer", "text", "图层", "Layer", None),
+            _c("code", "text", "编码", "Code", None),
+            _c("micro_grid", "text", "微网格", "Micro-grid", None),
+            _c("basis", "text", "依据", "Basis", None),
+            _c("area_m2", "number", "重叠面积", "Common area", None, unit="m2"),
+            _c("share_of_micro_grid", "number", "占微网格比例", "Share of the micro-grid", "share_grid"),
+            _c("share_of_area", "number", "占自身比例", "Share of the area", "share_area"),
+        ),
+    ),
+    Layer(
         name="findings", zh="检查结果", en="Findings", geometry=(), source="made", key=(),
         columns=(
             _c("layer", "text", "图层", "Layer", None),

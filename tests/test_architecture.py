@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 STEPS = ("gridmap.micro_grids", "gridmap.access", "gridmap.measures")
 EDGES = ("gridmap.stores", "gridmap.maps", "gridmap.exports", "gridmap.engines")
 DEEDS = (
-    "gridmap.pipeline", "gridmap.rework", "gridmap.covering", "gridmap.delivery",
-    "gridmap.verify", "gridmap.atlas", "gridmap.accounts",
+    "gridmap.attaching", "gridmap.pipeline", "gridmap.rework", "gridmap.covering", "gridmap.siting",
+    "gridmap.delivery", "gridmap.verify", "gridmap.atlas", "gridmap.accounts",
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
 )  # fmt: skip
 

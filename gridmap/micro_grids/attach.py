@@ -8,7 +8,7 @@ within a limit; the rest, and things without a place, get `none`. What a person 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 import geopandas as gpd
 import numpy as np
@@ -16,10 +16,13 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from gridmap.micro_grids.attach_pairs import runs_in_boxes
 from layers.errors import CrsMismatch, WrongCall
 from layers.findings import Findings
 
-__all__ = ["ATTACHED_BY", "attach", "attach_findings"]
+__all__ = [
+    "ATTACHED_BY", "areas_by_code", "attach", "attach_changes", "attach_findings", "places", "same_metres",
+]
 
 #: How a thing may have come to its micro-grid.
 ATTACHED_BY = ("within", "border_rule", "nearest", "manual", "none")
@@ -76,9 +79,9 @@ def attach(
     """
     if not (isinstance(nearest_m, int | float) and math.isfinite(nearest_m) and nearest_m >= 0):
         raise WrongCall(f"nearest_m must be metres, 0 or more, not {nearest_m!r}; give a number such as 50")
-    _same_metres(points, micro_grids)
-    areas, codes = _areas_by_code(micro_grids)
-    where = _places(points)
+    same_metres(points, micro_grids)
+    areas, codes = areas_by_code(micro_grids)
+    where = places(points)
 
     # rank = place of the micro-grid in the order of codes, so that the smallest rank is the smallest code
     rank = np.full(len(points), -1, dtype=np.intp)
@@ -117,6 +120,85 @@ def attach(
     if lost:
         attached.attrs["manual_lost"] = lost
     return attached
+
+
+def attach_changes(
+    attached: gpd.GeoDataFrame,
+    micro_grids: gpd.GeoDataFrame,
+    *,
+    before: gpd.GeoDataFrame,
+    changed: Iterable[Hashable] = (),
+    nearest_m: float = 50.0,
+) -> gpd.GeoDataFrame:
+    """Attach again only what a change touches: the same answer as `attach`, for the price of the change.
+
+    Parameters
+    ----------
+    attached
+        What `attach` gave for `before`; rows in `changed` may have moved since.
+    micro_grids
+        Micro-grids as they are now.
+    before
+        Micro-grids as they were.
+    changed
+        Index labels of the rows of `attached` whose own place or hand-placing changed; new rows may be among them.
+    nearest_m
+        As it was given to `attach`.
+
+    Returns
+    -------
+    As `attach`, with the same index, order and columns as `attached`. `attrs["attached_again"]` says how many rows were
+    looked at.
+
+    Raises
+    ------
+    CrsMismatch, WrongCall
+        As `attach`.
+
+    Examples
+    --------
+    >>> before = gpd.GeoDataFrame({"code": ["1", "2"]}, geometry=[shapely.box(0, 0, 9, 9), shapely.box(9, 0, 20, 9)],
+    ...                           crs="EPSG:4549")
+    >>> now = before.assign(geometry=[shapely.box(0, 0, 7, 9), shapely.box(7, 0, 20, 9)])
+    >>> shops = attach(gpd.GeoDataFrame(geometry=gpd.points_from_xy([1, 8], [5, 5]), crs="EPSG:4549"), before)
+    >>> attach_changes(shops, now, before=before)["micro_grid"].tolist()
+    ['1', '2']
+    """
+    same_metres(attached, micro_grids)
+    same_metres(attached, before)
+    was, had = areas_by_code(before)
+    is_now, have = areas_by_code(micro_grids)
+    # a micro-grid that is the same in code and in every coordinate cannot have changed any answer
+    place = pd.Index(had).get_indexer(pd.Index(have))
+    same = np.zeros(len(have), dtype=bool)
+    same[place >= 0] = shapely.equals_identical(is_now[place >= 0], was[place[place >= 0]])
+    kept = np.zeros(len(had), dtype=bool)
+    kept[place[same]] = True
+    moved = np.concatenate([was[~kept], is_now[~same]])
+    again = attached.index.isin(list(changed)) | attached["attached_by"].isna().to_numpy()
+    gone = pd.Index(attached["micro_grid"]).isin(pd.Index(had[~kept]))
+    again |= gone
+    if len(moved):
+        where = places(attached)
+        placed = np.flatnonzero(~shapely.is_missing(where))
+        west, south, east, north = shapely.bounds(moved).T
+        around = shapely.box(west - nearest_m, south - nearest_m, east + nearest_m, north + nearest_m)
+        runs = runs_in_boxes(around, shapely.get_x(where[placed]), shapely.get_y(where[placed]))
+        point = placed[runs.order[runs.at]]
+        again[point[shapely.dwithin(moved[runs.area], where[point], nearest_m)]] = True
+    rows = np.flatnonzero(again)
+    done = attached.copy()
+    done.attrs.pop("manual_lost", None)
+    if len(rows):
+        part = attach(attached.iloc[rows], micro_grids, nearest_m=nearest_m)
+        for name in ("micro_grid", "grid", "community", "attached_by", "attach_distance_m"):
+            values = done[name].astype(part[name].dtype)
+            values.iloc[rows] = part[name].to_numpy()
+            done[name] = values
+        if "manual_lost" in part.attrs:
+            done.attrs["manual_lost"] = part.attrs["manual_lost"]
+    done.attrs["attached_again"] = len(rows)
+    return done
 
 
 def attach_findings(
@@ -173,10 +255,10 @@ def attach_findings(
         )
 
     none = by == "none"
-    where = _places(attached)
+    where = places(attached)
     away_m = np.full(len(attached), np.nan)
     if micro_grids is not None and none.any():
-        areas, _ = _areas_by_code(micro_grids)
+        areas, _ = areas_by_code(micro_grids)
         ask = np.flatnonzero(none & ~shapely.is_missing(where))
         _, away_m[ask] = _first_nearest(areas, where[ask], math.inf)
     for at, row, code, name in each(none):
@@ -198,7 +280,8 @@ def attach_findings(
     return findings
 
 
-def _same_metres(points: gpd.GeoDataFrame, micro_grids: gpd.GeoDataFrame) -> None:
+def same_metres(points: gpd.GeoDataFrame, micro_grids: gpd.GeoDataFrame) -> None:
+    """Refuse frames that are not in one CRS in metres."""
     for name, frame in (("points", points), ("micro_grids", micro_grids)):
         if not isinstance(frame, gpd.GeoDataFrame):
             raise WrongCall(f"{name} must be a GeoDataFrame, not {type(frame).__name__}; read it with read_layer()")
@@ -214,21 +297,21 @@ def _same_metres(points: gpd.GeoDataFrame, micro_grids: gpd.GeoDataFrame) -> Non
         )
 
 
-def _areas_by_code(micro_grids: gpd.GeoDataFrame) -> tuple[NDArray[np.object_], pd.Series]:
+def areas_by_code(micro_grids: gpd.GeoDataFrame) -> tuple[NDArray[np.object_], pd.Series]:
     """Areas and codes in the order of codes."""
     if "code" not in micro_grids:
         raise WrongCall("micro_grids have no column 'code'; give each its code as text")
     codes = micro_grids["code"].reset_index(drop=True)
-    if not codes.map(lambda code: isinstance(code, str)).all():
+    if len(codes) and pd.api.types.infer_dtype(codes, skipna=False) != "string":
         raise WrongCall("a code of micro_grids is not text; give every micro-grid its code as text")
     if codes.duplicated().any():
         raise WrongCall(f"code {codes[codes.duplicated()].iloc[0]} stands twice in micro_grids; give each its own")
     order = np.argsort(codes.to_numpy(dtype=object), kind="stable")
     areas = np.asarray(micro_grids.geometry.array, dtype=object)[order]
-    return areas, codes.iloc[order].astype("object").reset_index(drop=True)
+    return areas, codes.iloc[order].reset_index(drop=True)
 
 
-def _places(points: gpd.GeoDataFrame) -> NDArray[np.object_]:
+def places(points: gpd.GeoDataFrame) -> NDArray[np.object_]:
     """One point a row; None where a row has no place."""
     shapes = np.array(points.geometry.array, dtype=object)
     spread = ~shapely.is_missing(shapes) & (shapely.get_type_id(shapes) != shapely.GeometryType.POINT)
@@ -255,17 +338,20 @@ def _first_touching(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Smallest rank among the areas that each point touches (len(areas) where none), and how many it touches."""
     x, y = shapely.get_x(where), shapely.get_y(where)
-    # by boxes first, with the points in the tree: far fewer questions than one for each point
-    area, point = shapely.STRtree(where).query(areas)
+    # by boxes first: far fewer questions than one for each point and area
+    runs = runs_in_boxes(areas, x, y)
+    x, y, area, at = x[runs.order], y[runs.order], runs.area, runs.at
     # an area prepared once answers for all its points; only what we prepared ourselves is let go again
     ours = areas[~shapely.is_prepared(areas)]
     shapely.prepare(ours)
-    touches = shapely.intersects_xy(areas[area], x[point], y[point])
+    touches = shapely.intersects_xy(areas[area], x[at], y[at])
     shapely.destroy_prepared(ours)
-    area, point = area[touches], point[touches]
-    first = np.full(len(where), len(areas), dtype=np.intp)
-    np.minimum.at(first, point, area)
-    return first, np.bincount(point, minlength=len(where)).astype(np.intp)
+    area, at = area[touches], at[touches]
+    first, times = np.full(len(where), len(areas), dtype=np.intp), np.zeros(len(where), dtype=np.intp)
+    smallest = np.full(len(runs.order), len(areas), dtype=np.intp)
+    np.minimum.at(smallest, at, area)
+    first[runs.order], times[runs.order] = smallest, np.bincount(at, minlength=len(runs.order))
+    return first, times
 
 
 def _first_nearest(

@@ -18,7 +18,10 @@ __all__ = ["CODE_OF", "LEVEL_OF", "covering", "starts_with", "valid_on"]
 #: The column whose code says where a row belongs; layers that are not here are found by their geometry.
 CODE_OF = {
     **dict.fromkeys(("districts", *LEVEL_PARENTS), "code"),
-    **dict.fromkeys(("buildings", "cells", "organizations", "facilities", "incidents", "coverage"), "micro_grid"),
+    **dict.fromkeys(
+        ("buildings", "cells", "organizations", "facilities", "incidents", "coverage", "border_inbox", "overlaps"),
+        "micro_grid",
+    ),
     "staff": "area",
 }
 
