@@ -13,7 +13,7 @@ from layers.rows import tell_rows
 from layers.schema import Column, Layer
 from layers.values import as_boolean, as_code, as_number, as_text, as_time, is_blank
 
-__all__ = ["check", "order_columns"]
+__all__ = ["check", "codes_apart", "order_columns"]
 
 #: Columns that hold codes of units or things.
 CODES = ("code", "parent", "part_of", "stack", "micro_grid", "grid", "community", "area")
@@ -72,7 +72,7 @@ def check(frame: pd.DataFrame, layer: Layer, *, findings: Findings, file: str | 
             )  # fmt: skip
     _tell_missing(frame, layer, findings, file)
     if "code" in layer:
-        frame = _codes_apart(frame, layer, findings, file)
+        frame = codes_apart(frame, layer, findings, file)
     if layer.name == "incidents" and {"reported_at", "closed_at"} <= set(frame.columns):
         early = (frame["closed_at"] < frame["reported_at"]).fillna(False).astype(bool)
         tell_rows(
@@ -167,7 +167,7 @@ def _tell_missing(frame: pd.DataFrame, layer: Layer, findings: Findings, file: s
         )  # fmt: skip
 
 
-def _codes_apart(frame: pd.DataFrame, layer: Layer, findings: Findings, file: str | None) -> pd.DataFrame:
+def codes_apart(frame: pd.DataFrame, layer: Layer, findings: Findings, file: str | None = None) -> pd.DataFrame:
     """A code column whose codes tell rows apart."""
     if "code" not in frame.columns:
         return frame.assign(code=pd.Series(None, index=frame.index, dtype="str"))

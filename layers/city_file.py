@@ -12,11 +12,12 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from layers.datum import DATUMS
-from layers.errors import BadFile, BadSettings, NotACity
+from layers.errors import BadFile, BadSettings, MissingLayer, NotACity
 from layers.findings import Findings
 from layers.headings import check_mapping, normal
 from layers.kinds import kind_rules
@@ -24,7 +25,7 @@ from layers.schema import LAYERS
 from layers.tables import TABLES, WORKBOOKS, sheets
 from layers.vectors import VECTORS, source_layers
 
-__all__ = ["CITY_TOML", "CityFile", "LayerSource", "read_city_file"]
+__all__ = ["CITY_TOML", "CityFile", "LayerSource", "parts_of", "read_city_file"]
 
 CITY_TOML = "city.toml"
 
@@ -33,7 +34,7 @@ _MANY_LAYERS = (".gpkg", ".zip", ".kml", *WORKBOOKS)
 #: Files that hold data but that nobody reads: said, so that nothing stays away in silence.
 _NOT_READ = (".dwg", ".dxf", ".gdb", ".tab", ".mif", ".mdb", ".rar", ".7z", ".gml", ".sqlite", ".pbf", ".osm")
 _CITY_KEYS = ("name", "code", "crs", "datum", "encoding")
-_LAYER_KEYS = ("file", "layer", "where", "datum", "encoding", "skip", "kinds", "columns", "values")
+_LAYER_KEYS = ("file", "layer", "where", "datum", "source_crs", "encoding", "skip", "kinds", "columns", "values")
 GIVEN = {name: layer for name, layer in LAYERS.items() if layer.source == "given"}
 
 
@@ -41,8 +42,8 @@ GIVEN = {name: layer for name, layer in LAYERS.items() if layer.source == "given
 class LayerSource:
     """Where a layer comes from and how to read it.
 
-    `source_layer` names a layer of a file with several (a sheet of a workbook), `columns` is {ours: theirs},
-    `values` {ours: constant}, `kinds` "osm" or {"column=value": kind}.
+    `source_layer` names a layer of a file with several (a sheet of a workbook), `source_crs` the CRS of a file that
+    does not say it, `columns` is {ours: theirs}, `values` {ours: constant}, `kinds` "osm" or {"column=value": kind}.
     """
 
     layer: str
@@ -50,6 +51,7 @@ class LayerSource:
     source_layer: str | None = None
     where: str | None = None
     datum: str | None = None
+    source_crs: str | None = None
     encoding: str | None = None
     kinds: str | Mapping[str, str] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +60,9 @@ class LayerSource:
 
 @dataclass(frozen=True, kw_only=True)
 class CityFile:
-    """What a folder says about its city. `sources` stand in the order of `layers.schema.LAYERS`."""
+    """What a folder says about its city. `sources` stand in the order of `layers.schema.LAYERS`, several files of one
+    layer in the order of their names.
+    """
 
     folder: Path
     name: str
@@ -120,9 +124,8 @@ def read_city_file(folder: str | Path) -> CityFile:
     findings = Findings()
     found = _discover(folder, told, findings)
     sources = [
-        source for name in GIVEN
-        if (source := _source(name, told.get(name, {}), found.get(name), folder)) is not None
-    ]  # fmt: skip
+        source for name in GIVEN for source in _sources(name, told.get(name, {}), found.get(name), folder)
+    ]
     if not sources:
         raise NotACity(
             f"{folder} holds no layer; looked for files (or layers of a file) named {', '.join(GIVEN)} ending in "
@@ -191,6 +194,9 @@ def _check_layer(section: Any, layer: str) -> None:
             if not isinstance(value, (str, dict)):
                 raise BadSettings(f'{where} = {value!r} must be "osm" or a table of "column=value" = "kind"')
             kind_rules(value, GIVEN[layer], where=where)
+        elif key == "file" and isinstance(value, list):
+            if not value or not all(isinstance(item, str) and item.strip() for item in value):
+                raise BadSettings(f'{where} = {value!r} must be a file, or a list of files ["a.csv", "b.csv"]')
         elif not isinstance(value, str) or not value.strip():
             raise BadSettings(f"{where} = {value!r} must be text in quotes")
         else:
@@ -212,7 +218,7 @@ def _check_value(key: str, value: str, where: str) -> None:
             codecs.lookup(value)
         except LookupError:
             raise BadSettings(f"{where} = {value!r} is no encoding; take one such as utf-8, gb18030 or big5") from None
-    if key == "crs" and not value.upper().startswith("EPSG:"):
+    if key in ("crs", "source_crs") and not value.upper().startswith("EPSG:"):
         raise BadSettings(f'{where} = {value!r} must read "EPSG:N", such as "EPSG:4549"')
 
 
@@ -232,7 +238,7 @@ def _layer_named(name: str) -> str | None:
 
 def _discover(folder: Path, told: Mapping[str, Mapping[str, Any]], findings: Findings) -> dict[str, LayerSource]:
     """Layers by file names; layers whose file `city.toml` names are not looked for."""
-    named = {(folder / str(section["file"])).resolve() for section in told.values() if "file" in section}
+    named = {path for section in told.values() if "file" in section for path in _files(folder, section["file"])}
     settled = {name for name, section in told.items() if "file" in section or section.get("skip")}
     found: dict[str, LayerSource] = {}
     for path in sorted(folder.iterdir()):
@@ -302,33 +308,76 @@ def _tell_unread(findings: Findings, path: Path, why: str, *, layer: str = "") -
     )  # fmt: skip
 
 
-def _source(
+def _files(folder: Path, said: str | list[str]) -> list[Path]:
+    """Files that `file = ...` names: one, a list, or those that a pattern such as "311_*.csv" fits."""
+    paths: list[Path] = []
+    for text in [said] if isinstance(said, str) else said:
+        path = folder / Path(text).expanduser()
+        if set("*?[") & set(path.name) and not path.is_file():
+            paths += sorted(path.parent.glob(path.name))
+        else:
+            paths.append(path)
+    return list(dict.fromkeys(path.resolve() for path in paths))
+
+
+def _sources(
     name: str, section: Mapping[str, Any], found: LayerSource | None, folder: Path
-) -> LayerSource | None:
-    """The source of one layer: what was found, with what `city.toml` says over it."""
+) -> list[LayerSource]:
+    """The sources of one layer: what was found, with what `city.toml` says over it."""
     if section.get("skip"):
-        return None
+        return []
     if "file" in section:
-        path = (folder / Path(section["file"]).expanduser()).resolve()
-        if not path.is_file():
-            raise BadFile(f"{CITY_TOML}: [layers.{name}] file = {section['file']!r} is not there; looked for {path}")
-        if path.suffix.lower() not in _READABLE:
-            endings = ", ".join(_READABLE)
-            raise BadFile(f"{CITY_TOML}: [layers.{name}] {path.name} is not read; its ending may be {endings}")
-        found = LayerSource(layer=name, file=path)
+        sources = []
+        for path in _files(folder, section["file"]):
+            if not path.is_file():
+                raise BadFile(
+                    f"{CITY_TOML}: [layers.{name}] file = {section['file']!r} is not there; looked for {path}"
+                )
+            if path.suffix.lower() not in _READABLE:
+                endings = ", ".join(_READABLE)
+                raise BadFile(f"{CITY_TOML}: [layers.{name}] {path.name} is not read; its ending may be {endings}")
+            sources.append(LayerSource(layer=name, file=path))
+        if not sources:
+            raise BadFile(f"{CITY_TOML}: [layers.{name}] file = {section['file']!r} fits no file in {folder}")
     elif found is None:
         if section:
             raise BadSettings(
                 f"{CITY_TOML}: [layers.{name}] belongs to no file; add file = \"...\", or put {name}.gpkg in the folder"
             )
-        return None
-    return replace(
-        found,
-        source_layer=section.get("layer", found.source_layer),
-        where=section.get("where"),
-        datum=section.get("datum"),
-        encoding=section.get("encoding"),
-        kinds=section.get("kinds"),
-        columns=section.get("columns", {}),
-        values=section.get("values", {}),
-    )
+        return []
+    else:
+        sources = [found]
+    settled = [
+        replace(
+            source,
+            source_layer=section.get("layer", source.source_layer),
+            where=section.get("where"),
+            datum=section.get("datum"),
+            source_crs=section.get("source_crs"),
+            encoding=section.get("encoding"),
+            kinds=section.get("kinds"),
+            columns=section.get("columns", {}),
+            values=section.get("values", {}),
+        )
+        for source in sources
+    ]
+    return [part for source in settled for part in parts_of(source)]
+
+
+def parts_of(source: LayerSource) -> list[LayerSource]:
+    """A source whose `layer` is a pattern ("*", "2024*"), as one for each sheet or layer that it fits.
+
+    Raises
+    ------
+    MissingLayer
+        It fits none.
+    """
+    wanted = source.source_layer
+    if wanted is None or not set("*?[") & set(wanted) or source.file.suffix.lower() not in _MANY_LAYERS:
+        return [source]
+    book = source.file.suffix.lower() in WORKBOOKS
+    inner = [n for n, rows in sheets(source.file).items() if rows >= 2] if book else source_layers(source.file)
+    fits = [name for name in dict.fromkeys(inner) if name == wanted or fnmatchcase(name, wanted)]
+    if not fits:
+        raise MissingLayer(f"{source.file.name} has no layer like {wanted!r}; its layers are {', '.join(inner[:20])}")
+    return [replace(source, source_layer=name) for name in fits]

@@ -8,18 +8,16 @@ are one here. The formulas run forward; backward they are solved point by point 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from importlib.resources import files
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyproj
-import shapely
-import yaml
 from numpy.typing import ArrayLike, NDArray
 
 from layers.errors import UnknownDatum, WrongCall
+from layers.mainland import in_mainland
 
 __all__ = ["DATUMS", "in_mainland", "metric_crs", "shift"]
 
@@ -54,50 +52,9 @@ _LL2MC = np.array([
 ])  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def _mainland() -> shapely.Polygon:
-    """The area of the GCJ-02 shift, prepared for point tests."""
-    text = yaml.safe_load((files("layers") / "mainland.yaml").read_text(encoding="utf-8"))
-    ring, hole = (
-        np.array([[float(number) for number in pair.split(",")] for pair in pairs.split()])
-        for pairs in (f"{text['land']} {text['sea']}", text["macau"])
-    )
-    area = shapely.Polygon(ring, [hole])
-    shapely.prepare(area)
-    return area
-
-
-def in_mainland(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.bool_]:
-    """Whether points lie where GCJ-02 is shifted: the mainland of China with Hainan and the coastal waters.
-
-    The border is coarse (about 6 km on land; followed closely only at Hong Kong and Macau, which are outside, as is
-    Taiwan). Within that distance of the border a town may be taken for its neighbour's.
-
-    Parameters
-    ----------
-    lon, lat
-        Degrees, arrays of one shape or numbers.
-
-    Returns
-    -------
-    Array of bool in the shape of the input; False where a coordinate is missing.
-
-    Examples
-    --------
-    >>> in_mainland([116.39, 114.17, 126.98], [39.91, 22.30, 37.57]).tolist()  # Beijing, Hong Kong, Seoul
-    [True, False, False]
-    """
-    x, y = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
-    # Whole millimetres: a point on the border stays on its side when it comes back with the last digit changed.
-    shape, x, y = x.shape, np.round(x.ravel(), 8), np.round(y.ravel(), 8)
-    # Most points of a city lie far inside: a box spares them the test against 600 border vertices.
-    inside = (x > 103.5) & (x < 119.5) & (y > 27.0) & (y < 41.5)
-    rest = ~inside & (x > 73.0) & (x < 136.0) & (y > 17.0) & (y < 54.0)
-    inside[rest] = shapely.contains_xy(_mainland(), x[rest], y[rest])
-    return inside.reshape(shape)
-
-
-def shift(lon: ArrayLike, lat: ArrayLike, *, source: str, target: str) -> tuple[Any, Any]:
+def shift(
+    lon: ArrayLike, lat: ArrayLike, *, source: str, target: str, also: Collection[str] = ()
+) -> tuple[Any, Any]:
     """Bring coordinates from one datum to another.
 
     Parameters
@@ -107,6 +64,9 @@ def shift(lon: ArrayLike, lat: ArrayLike, *, source: str, target: str) -> tuple[
     source, target
         Names of `DATUMS`. wgs84 and cgcs2000 are taken as one: they differ by less than a metre (by 0.1 mm through
         the ellipsoid, the rest by plate motion since 2000).
+    also
+        Any of "hongkong", "macau" and "taiwan", where the maker of the map shifts them too; unasked they are left as
+        they are (`in_mainland`).
 
     Returns
     -------
@@ -145,7 +105,9 @@ def shift(lon: ArrayLike, lat: ArrayLike, *, source: str, target: str) -> tuple[
         raise WrongCall(f"lon and lat must be numbers, one lat for each lon, but {error}; give both alike") from None
     shape = x.shape
     x, y = x.ravel().copy(), y.ravel().copy()
-    steps = _FORWARD[start:end] if start <= end else _BACKWARD[end:start][::-1]
+    forward: list[Step] = [partial(_wgs84_to_gcj02, also=also), *_FORWARD]
+    backward: list[Step] = [partial(_gcj02_to_wgs84, also=also), *_BACKWARD]
+    steps = forward[start:end] if start <= end else backward[end:start][::-1]
     for step in steps:
         for first in range(0, len(x), _CHUNK):
             part = slice(first, first + _CHUNK)
@@ -183,18 +145,18 @@ def _shifted(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     return lon + east, lat + north
 
 
-def _wgs84_to_gcj02(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    inside = in_mainland(lon, lat)
+def _wgs84_to_gcj02(lon: Floats, lat: Floats, *, also: Collection[str]) -> tuple[Floats, Floats]:
+    inside = in_mainland(lon, lat, also=also)
     lon, lat = lon.copy(), lat.copy()
     lon[inside], lat[inside] = _shifted(lon[inside], lat[inside])
     return lon, lat
 
 
-def _gcj02_to_wgs84(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+def _gcj02_to_wgs84(lon: Floats, lat: Floats, *, also: Collection[str]) -> tuple[Floats, Floats]:
     # The shift is below 0.02 degrees: whoever has no mainland within it need not be tried.
     near = (lon > 73.0) & (lon < 136.0) & (lat > 17.0) & (lat < 54.0)
     x, y = _solve(_shifted, lon[near], lat[near])
-    inside = in_mainland(x, y)
+    inside = in_mainland(x, y, also=also)
     lon, lat = lon.copy(), lat.copy()
     where = np.flatnonzero(near)[inside]
     lon[where], lat[where] = x[inside], y[inside]
@@ -263,8 +225,9 @@ def _solve(formula: Step, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     return x, y
 
 
-_FORWARD: list[Step] = [_wgs84_to_gcj02, _gcj02_to_bd09, _bd09_to_bd09mc]
-_BACKWARD: list[Step] = [_gcj02_to_wgs84, _bd09_to_gcj02, _bd09mc_to_bd09]
+# Beyond the step between WGS 84 and GCJ-02, which asks where the border is.
+_FORWARD: list[Step] = [_gcj02_to_bd09, _bd09_to_bd09mc]
+_BACKWARD: list[Step] = [_bd09_to_gcj02, _bd09mc_to_bd09]
 
 
 def metric_crs(lon: float | Sequence[float], lat: float | None = None) -> pyproj.CRS:

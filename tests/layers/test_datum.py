@@ -192,3 +192,36 @@ def test_metric_crs_takes_bounds_and_refuses_metres() -> None:
         metric_crs(500_000, 3_000_000)
     with pytest.raises(WrongCall, match="four bounds"):
         metric_crs([1.0, 2.0, 3.0])
+
+
+#: Towns that look at one another over the border river or the fence: (China, its neighbour).
+PAIRS = {
+    "Dandong, Sinuiju": ((124.375, 40.135), (124.412, 40.085)), "Heihe, Blagoveshchensk": ((127.49, 50.23), (127.54,
+        50.28)),
+    "Dongxing, Mong Cai": ((107.975, 21.55), (107.966, 21.523)), "Suifenhe, Pogranichny": ((131.14, 44.40), (131.38,
+        44.40)),
+    "Manzhouli, Zabaikalsk": ((117.43, 49.59), (117.33, 49.65)), "Ruili, Muse": ((97.85, 24.02), (97.90, 23.97)),
+    "Erenhot, Zamyn-Uud": ((111.98, 43.65), (111.90, 43.73)), "Hekou, Lao Cai": ((103.955, 22.52), (103.97, 22.48)),
+    "Shenzhen, Sheung Shui": ((114.11, 22.54), (114.13, 22.505)), "Zhuhai, Macau": ((113.55, 22.23), (113.545, 22.195)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_towns_on_the_two_sides_of_the_border(name: str) -> None:
+    ours, theirs = PAIRS[name]
+    assert in_mainland(*ours) and not in_mainland(*theirs)
+
+
+ASKED = {"hongkong": (114.17, 22.30), "macau": (113.545, 22.195), "taiwan": (121.52, 25.04)}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_is_asked_for_is_shifted_and_comes_back(name: str) -> None:
+    place = ASKED[name]
+    assert shift(*place, source="wgs84", target="gcj02") == place
+    there = shift(*place, source="wgs84", target="gcj02", also=[name])
+    metres = np.hypot((there[0] - place[0]) * 101_000, (there[1] - place[1]) * 111_000)
+    assert 200 < metres < 900
+    assert shift(*there, source="gcj02", target="wgs84", also=[name]) == pytest.approx(place, abs=1e-9)
+    with pytest.raises(WrongCall, match="hongkong, macau, taiwan"):
+        shift(*place, source="wgs84", target="gcj02", also=["korea"])

@@ -310,11 +310,11 @@ def test_real_incidents(shared_data: Path) -> None:
         read_layer(path, "incidents")
     mapping = {"category": "SRType", "reported_at": "CreatedDate", "closed_at": "CloseDate", "code": "SRRecordID"}
     frame, findings = read_layer(path, "incidents", datum="wgs84", mapping=mapping)
-    assert len(frame) == 10_000 and frame.geometry.is_empty.sum() == 590
+    assert len(frame) == 10_000 and frame.geometry.is_empty.sum() == 590 + 885  # missing, and the placeholder (39, -77)
     assert frame["reported_at"].notna().all() and frame["closed_at"].isna().sum() == 208
     assert frame["reported_at"].dt.year.between(2014, 2019).all()
-    assert findings.counts() == {"no_coordinates": 1, "same_place": 1}
-    assert "885 of 9410 rows" in next(item.what for item in findings if item.rule == "same_place")
+    assert findings.counts() == {"no_coordinates": 1, "placeholder": 1, "guessed_heading": 1}
+    assert "885 rows: 10 and more rows on one point" in next(i.what for i in findings if i.rule == "placeholder")
 
 
 @pytest.mark.district

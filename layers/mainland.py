@@ -1,0 +1,82 @@
+"""Where GCJ-02 is shifted: the mainland of China, by its border and not by a box."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import shapely
+import yaml
+from numpy.typing import ArrayLike, NDArray
+
+from layers.errors import WrongCall
+
+__all__ = ["ASKED", "in_mainland"]
+
+#: What may be asked for besides the mainland: `also=` of `shift`.
+ASKED = ("hongkong", "macau", "taiwan")
+
+
+@lru_cache(maxsize=1)
+def _said() -> dict[str, Any]:
+    return yaml.safe_load((files("layers") / "mainland.yaml").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _mainland() -> shapely.Polygon:
+    """The area of the GCJ-02 shift, prepared for point tests."""
+    text = _said()
+    ring, hole = (
+        np.array([[float(number) for number in pair.split(",")] for pair in pairs.split()])
+        for pairs in (f"{text['land']} {text['sea']}", text["macau"])
+    )
+    area = shapely.Polygon(ring, [hole])
+    shapely.prepare(area)
+    return area
+
+
+def in_mainland(lon: ArrayLike, lat: ArrayLike, *, also: Collection[str] = ()) -> NDArray[np.bool_]:
+    """Whether points lie where GCJ-02 is shifted: the mainland of China with Hainan and the coastal waters.
+
+    The border is right to about 1 km on land and followed closely at Hong Kong and Macau, which are outside, as is
+    Taiwan. Within that distance of the border a place may be taken for its neighbour's.
+
+    Parameters
+    ----------
+    lon, lat
+        Degrees, arrays of one shape or numbers.
+    also
+        Any of "hongkong", "macau" and "taiwan" to count as well: some makers of maps shift them, others do not.
+
+    Returns
+    -------
+    Array of bool in the shape of the input; False where a coordinate is missing.
+
+    Raises
+    ------
+    WrongCall
+        A word in `also` that is none of `ASKED`.
+
+    Examples
+    --------
+    >>> in_mainland([116.39, 114.17, 126.98], [39.91, 22.30, 37.57]).tolist()  # Beijing, Hong Kong, Seoul
+    [True, False, False]
+    >>> in_mainland([116.39, 114.17, 126.98], [39.91, 22.30, 37.57], also=["hongkong"]).tolist()
+    [True, True, False]
+    """
+    x, y = np.broadcast_arrays(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+    # Whole millimetres: a point on the border stays on its side when it comes back with the last digit changed.
+    shape, x, y = x.shape, np.round(x.ravel(), 8), np.round(y.ravel(), 8)
+    # Most points of a city lie far inside: a box spares them the test against thousands of border vertices.
+    inside = (x > 103.5) & (x < 119.5) & (y > 27.0) & (y < 41.5)
+    rest = ~inside & (x > 73.0) & (x < 136.0) & (y > 17.0) & (y < 54.0)
+    inside[rest] = shapely.contains_xy(_mainland(), x[rest], y[rest])
+    for name in also:
+        if name not in ASKED:
+            raise WrongCall(f"also={name!r} is not known; take any of {', '.join(ASKED)}")
+        west, south, east, north = (float(number) for number in _said()["asked"][name].split(","))
+        inside |= (x > west) & (x < east) & (y > south) & (y < north)
+    return inside.reshape(shape)
