@@ -18,10 +18,11 @@ from gridmap.stores import Store, open_store
 from layers.errors import MissingLayer, WrongCall
 from layers.findings import Findings
 
-__all__ = ["attach_again", "cover_again"]
+__all__ = ["attach_again", "cover_again", "cover_settings"]
 
 
-def _cover_settings(store: Store) -> CoverSettings:
+def cover_settings(store: Store) -> CoverSettings:
+    """The settings that the city was covered with."""
     kept = json.loads(store.meta().get("settings", "{}")).get("cover", {})
     known = CoverSettings.__dataclass_fields__
     return CoverSettings(**{key: value for key, value in kept.items() if key in known})
@@ -37,7 +38,7 @@ def attach_again(city: str | Path) -> dict[str, int]:
     counts: dict[str, int] = {}
     with open_store(city) as store:
         micro_grids = _must_read(store, "micro_grids")
-        nearest_m = _cover_settings(store).nearest_m
+        nearest_m = cover_settings(store).nearest_m
         kept = set(store.layers())
         layers = {name: store.read(name) for name in (*ATTACHED, *AREAS) if name in kept}
         frames, _ = attach_layers(layers, micro_grids, nearest_m=nearest_m)
@@ -91,7 +92,7 @@ def cover_again(
         for layer in ("micro_grids", "buildings", "facilities"):
             _must_read(store, layer)
         layers = {layer: store.read(layer) for layer in READ}
-        made = cover(layers, table, _cover_settings(store), Findings(), progress=progress)
+        made = cover(layers, table, cover_settings(store), Findings(), progress=progress)
         store.write_all(sorted(made.items()))
     return {layer: len(frame) for layer, frame in sorted(made.items())}
 

@@ -153,13 +153,22 @@ class _City:
         return shapely.union_all(np.asarray(coarsest.geometry.array, dtype=object))
 
     @cached_property
-    def band(self) -> tuple[int, int] | None:
-        """The least and the most households of a micro-grid, as the settings have them."""
+    def bands(self) -> dict[str, tuple[int, int]] | None:
+        """The least and the most households of a micro-grid, as the settings have them; of parts with their own too."""
         try:
-            low, _, high = json.loads(self.facts["settings"])["split"]["households"]
-            return int(low), int(high)
+            kept = {"": json.loads(self.facts["settings"])["split"]["households"]}
+            kept |= json.loads(self.facts.get("bands", "{}"))
+            return {str(area): (int(low), int(high)) for area, (low, _, high) in kept.items()}
         except (KeyError, ValueError, TypeError):
             return None
+
+    def band_of(self, codes: pd.Series) -> pd.DataFrame:
+        """`low` and `high` for each micro-grid: those of the smallest area with a band of its own."""
+        bands = self.bands or {}
+        found = pd.DataFrame({"low": 0, "high": 0}, index=codes.index)
+        for area in sorted(bands, key=len):
+            found.loc[codes.fillna("").str.startswith(area), ["low", "high"]] = bands[area]
+        return found
 
     def area_of(self, codes: pd.Series) -> NDArray[np.object_]:
         """The area of the micro-grid of each code; None where there is none."""
@@ -263,9 +272,12 @@ def _buildings(city: _City) -> Broken:
         # a building that is divided must be one that no single micro-grid may hold
         whole = buildings.groupby("part_of")["households"].transform("sum")
         bad |= parts & (buildings["part_of"].isin(code[~parts]))
-        if city.band is None:
+        if city.bands is None:
             return ["settings"], f"{figure}; the store does not say the band"
-        bad |= parts & (whole <= city.band[1]).fillna(False).astype(bool)
+        # what is locked stays as it is, also where the building has fewer households now
+        held = set(city.codes[city.micro_grids["locked"].fillna(False).astype(bool)])
+        small = (whole <= city.band_of(buildings["micro_grid"])["high"]).fillna(False).astype(bool)
+        bad |= parts & small & ~buildings["micro_grid"].isin(held)
     return code[bad].tolist(), figure
 
 
@@ -296,13 +308,19 @@ def _total(city: _City) -> Broken:
 
 
 def _within_band(city: _City) -> Broken:
-    if city.band is None:
+    if city.bands is None:
         return ["settings"], "the store does not say the band"
-    low, high = city.band
-    right = city.micro_grids["households"].between(low, high).fillna(False)
+    band = city.band_of(city.codes)
+    right = city.micro_grids["households"].between(band["low"], band["high"]).fillna(False)
     flagged = city.micro_grids["within_band"]
     bad = flagged.isna() | (flagged.fillna(False).astype(bool) != right.astype(bool))
-    return city.codes[bad].tolist(), f"{int(right.sum())} of {len(right)} micro-grids have {low} to {high} households"
+    words = _in_words(city.bands)
+    return city.codes[bad].tolist(), f"{int(right.sum())} of {len(right)} micro-grids have {words} households"
+
+
+def _in_words(bands: dict[str, tuple[int, int]]) -> str:
+    """The bands, that of the whole city first."""
+    return ", ".join(f"{low} to {high}{f' in {area}' if area else ''}" for area, (low, high) in sorted(bands.items()))
 
 
 def _reasons(city: _City) -> Broken:

@@ -130,6 +130,7 @@ _DERIVED = _c("derived", "boolean", "系统生成", "Derived", None)
 _BASIS = _c("households_basis", "text", "户数依据", "Basis of households", "hh_basis", "户数来源")
 _FROM = _c("valid_from", "date", "启用日期", "Valid from", None)
 _TO = _c("valid_to", "date", "停用日期", "Valid to", None)
+_LOCKED = _c("locked", "boolean", "已锁定", "Locked", None)
 _ATTACHED = (
     _c("micro_grid", "text", "所属微网格", "Micro-grid", None),
     _c("grid", "text", "所属网格", "Grid", None),
@@ -146,6 +147,13 @@ _COUNTS = (
     _c("reason", "text", "原因（英文）", "Reason", None),
     _c("reason_zh", "text", "原因", "Reason (Chinese)", None),
 )
+_MICRO_GRID = (
+    _CODE, _NAME, _PARENT, _KIND, _HOUSEHOLDS, _RESIDENTS, *NEEDS, *_COUNTS,
+    _c("stack", "text", "共用楼栋", "Shared footprint", None),
+    _c("floor_from", "integer", "起始楼层", "Floor from", None),
+    _c("floor_to", "integer", "终止楼层", "Floor to", None),
+    _LEADER, _LOCKED, _DERIVED, _FROM, _TO,
+)
 
 _ALL = (
     Layer(name="districts", zh="区县", en="Districts", geometry=("area",), columns=_LEVEL),
@@ -155,14 +163,21 @@ _ALL = (
         name="grids", zh="网格", en="Grids", geometry=("area",),
         columns=(_CODE, _NAME, _PARENT, _KIND, _HOUSEHOLDS, _RESIDENTS, *_COUNTS, _LEADER, _DERIVED, _FROM, _TO),
     ),
+    Layer(name="micro_grids", zh="微网格", en="Micro-grids", geometry=("area",), columns=_MICRO_GRID),
     Layer(
-        name="micro_grids", zh="微网格", en="Micro-grids", geometry=("area",),
+        name="micro_grids_history", zh="微网格沿革", en="Micro-grids of the past", geometry=("area",), source="made",
+        key=("code", "valid_from"), columns=_MICRO_GRID,
+    ),
+    Layer(
+        name="lineage", zh="编码沿革", en="Lineage of codes", geometry=(), source="made",
+        key=("date", "old_code", "new_code"),
         columns=(
-            _CODE, _NAME, _PARENT, _KIND, _HOUSEHOLDS, _RESIDENTS, *NEEDS, *_COUNTS,
-            _c("stack", "text", "共用楼栋", "Shared footprint", None),
-            _c("floor_from", "integer", "起始楼层", "Floor from", None),
-            _c("floor_to", "integer", "终止楼层", "Floor to", None),
-            _LEADER, _DERIVED, _FROM, _TO,
+            _c("old_code", "text", "原编码", "Old code", None),
+            _c("new_code", "text", "新编码", "New code", None),
+            _HOUSEHOLDS,
+            _c("date", "date", "日期", "Date", None),
+            _c("kind", "text", "变更类型", "Kind of change", None),
+            _c("community", "text", "所属社区", "Community", None),
         ),
     ),
     Layer(

@@ -73,7 +73,7 @@ def cell_rows(
 
 
 def building_rows(
-    parts: pd.DataFrame, buildings: gpd.GeoDataFrame, cell_codes: np.ndarray, given: Given
+    parts: pd.DataFrame, buildings: gpd.GeoDataFrame, cell_codes: np.ndarray, crs: object
 ) -> gpd.GeoDataFrame:
     """One row a building, or one a part where a building was cut, ordered by code.
 
@@ -85,8 +85,8 @@ def building_rows(
         The buildings that were split.
     cell_codes
         Code of each cell.
-    given
-        For the CRS.
+    crs
+        Of the footprints.
     """
     rows = buildings.iloc[parts["building"].to_numpy()].reset_index(drop=True)
     several = parts["building"].duplicated(keep=False).to_numpy()
@@ -113,7 +113,7 @@ def building_rows(
     rows["cell"] = cell_codes[parts["cell"].to_numpy()]
     geometry = rows.geometry.to_numpy().copy()
     geometry[several] = parts["geometry"].to_numpy()[several]
-    rows = rows.set_geometry(gpd.GeoSeries(geometry, crs=given.crs))
+    rows = rows.set_geometry(gpd.GeoSeries(geometry, crs=crs))
     return rows.sort_values("code", ignore_index=True, kind="stable")
 
 

@@ -34,7 +34,7 @@ class Ground:
         self.load: list[int] = graph.households.tolist()
         self._area: list[float] = graph.area.tolist()
         self._length: list[float] = graph.perimeter.tolist()
-        self._ties = _ties(graph)
+        self.ties = _ties(graph)
 
     def figures(self, members: set[int]) -> Figures:
         """What a set of cells is as a micro-grid: a few microseconds a cell."""
@@ -44,7 +44,7 @@ class Ground:
             area += self._area[cell]
             perimeter += self._length[cell]
             households += self.load[cell]
-            for other, length, off_street, _ in self._ties[cell]:
+            for other, length, off_street, _ in self.ties[cell]:
                 if other in members:
                     perimeter -= length
                 else:
@@ -97,7 +97,7 @@ class Ground:
             count += 1
             queue = [left.pop()]
             while queue:
-                for other, _, _, is_open in self._ties[queue.pop()]:
+                for other, _, _, is_open in self.ties[queue.pop()]:
                     if other in left and (through or is_open):
                         left.remove(other)
                         queue.append(other)

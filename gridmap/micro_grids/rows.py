@@ -21,7 +21,7 @@ from gridmap.micro_grids.towers import share_out
 from layers.findings import Findings
 from layers.schema import LAYERS
 
-__all__ = ["Result", "make_rows"]
+__all__ = ["Result", "grid_reasons", "make_rows"]
 
 
 @dataclass
@@ -70,7 +70,7 @@ def make_rows(
         units[level] = _upper_frame(level, plan, areas[level], upper, parts, given, rules)
     drawn = pd.Series(frame["code"].to_numpy()).groupby(table["zone"].to_numpy()).min().to_numpy()
     ground = cell_rows(cells, parts, buildings, drawn[plan.units["micro_grids"]], given)
-    built = building_rows(parts, buildings, ground["code"].to_numpy(), given)
+    built = building_rows(parts, buildings, ground["code"].to_numpy(), given.crs)
     share = _street_share(graph, plan.units["micro_grids"], cells.border)
     return Result(
         {level: units[level] for level in LEVELS}, built, ground.sort_values("code", ignore_index=True), share
@@ -358,7 +358,7 @@ def _upper_frame(
         frame["compactness"] = np.round(compact, 4)
         frame["within_band"] = [band.holds(int(n)) for n in sums["households"]]
         loads, made = frame["households"].tolist(), frame["derived"].tolist()
-        frame["reason"], frame["reason_zh"] = _grid_reasons(loads, made, rules)
+        frame["reason"], frame["reason_zh"] = grid_reasons(loads, made, rules)
         for column in ("leader", "valid_from", "valid_to"):
             frame[column] = pd.Series([_given_text(row, column) for row in old], dtype="object")
     # What else the office keeps about its units stays with them.
@@ -371,7 +371,8 @@ def _upper_frame(
     return result.iloc[order].reset_index(drop=True)
 
 
-def _grid_reasons(counts: list[int], derived: list[bool], rules: Rules) -> tuple[pd.Series, pd.Series]:
+def grid_reasons(counts: list[int], derived: list[bool], rules: Rules) -> tuple[pd.Series, pd.Series]:
+    """Why grids are out of their band, in English and Chinese; None where they are in it."""
     band = rules.grids
     en: list[str | None] = []
     zh: list[str | None] = []

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
-__all__ = ["Border", "Stitched", "onto_outline", "outer_rings", "stitch"]
+__all__ = ["Border", "Stitched", "insert_vertices", "onto_outline", "outer_rings", "stitch"]
 
 _GRID_M = 0.001
 Ends = tuple[int, int]
@@ -102,7 +102,7 @@ def stitch(
     for number, extra in enumerate(added):
         if extra:
             mine = where[begin[number] : begin[number + 1]]
-            _insert(done, mine, extra)
+            insert_vertices(done, mine, extra)
     edge = np.unique(np.concatenate(outer), axis=0) if outer else np.empty((0, 2), dtype=np.int64)
     return Stitched(done, length, bare, edge)
 
@@ -162,7 +162,7 @@ def _merged(
     return found
 
 
-def _insert(cells: np.ndarray, mine: np.ndarray, extra: dict[tuple[Ends, Ends], list[Ends]]) -> None:
+def insert_vertices(cells: np.ndarray, mine: np.ndarray, extra: dict[tuple[Ends, Ends], list[Ends]]) -> None:
     """Put the added vertices into the cells of one chunk, in place."""
     ends = np.array([(*start, *end) for start, end in extra], dtype=np.int64)
     reach = np.unique(ends.reshape(-1, 2), axis=0)

@@ -22,6 +22,8 @@ CODE_OF = {
         ("buildings", "cells", "organizations", "facilities", "incidents", "coverage", "border_inbox", "overlaps"),
         "micro_grid",
     ),
+    "micro_grids_history": "code",
+    "lineage": "community",
     "staff": "area",
 }
 

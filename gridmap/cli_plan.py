@@ -1,0 +1,88 @@
+"""Commands that change the plan of a built city, on the same group as `gridmap.cli`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from gridmap.replan import Replanned
+
+__all__ = ["register"]
+
+
+def register(main: click.Group) -> None:
+    """Put the commands of this page on the group."""
+    main.add_command(split)
+
+
+@click.command()
+@click.argument("city")
+@click.option(
+    "--level", type=click.Choice(["grids", "micro_grids"]), default="micro_grids",
+    help="What is split again; with grids, their micro-grids follow.",
+)
+@click.option("--within", default="", metavar="CODE", help="Only this district, street, community or grid.")
+@click.option("--households", type=int, nargs=3, metavar="MIN TARGET MAX", help="Another band, kept for the next time.")
+@click.option("--keep-old", is_flag=True, help="Change as little as possible: mend only what is out of order.")
+@click.option("--dry-run", is_flag=True, help="Print figures and the move list; write nothing.")
+@click.option("--lock", multiple=True, metavar="CODE", help="A micro-grid that must not change, from now on.")
+@click.option("--unlock", multiple=True, metavar="CODE", help="A micro-grid that may change again.")
+@click.option("--moves", type=click.Path(path_type=Path, dir_okay=False), help="Write the move list to this CSV file.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def split(
+    city: str, level: str, within: str, households: tuple[int, int, int] | None, keep_old: bool, dry_run: bool,
+    lock: tuple[str, ...], unlock: tuple[str, ...], moves: Path | None, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Split CITY again: old plan against new plan in figures, and a list of the buildings that move."""
+    from gridmap.replan import split_again
+
+    done = split_again(
+        city, level=level, within=within, households=households, keep_old=keep_old, dry_run=dry_run, lock=lock,
+        unlock=unlock,
+    )  # fmt: skip
+    if moves is not None:
+        done.write_moves(moves)
+    if as_json:
+        click.echo(json.dumps(done.to_dict(), ensure_ascii=False))
+    elif not quiet:
+        _print(done)
+
+
+def _print(done: Replanned) -> None:
+    console = Console()
+    figures = done.figures
+    table = Table("", "before", "after", title=f"{done.city} {done.within}".strip())
+    for name in figures["before"]:
+        table.add_row(name.replace("_", " "), _text(figures["before"][name]), _text(figures["after"][name]))
+    console.print(table)
+    console.print(
+        f"{figures['share_kept']:.1%} of the households keep their micro-grid; {figures['households_moved']:,} move. "
+        f"Micro-grids: {figures['micro_grids_kept']:,} kept, {figures['micro_grids_new']:,} new, "
+        f"{figures['micro_grids_ended']:,} ended; {len(figures['leaders_affected']):,} leaders affected."
+    )
+    shown = done.moves.head(20)
+    for row in shown.itertuples():
+        part = f" {row.part}" if isinstance(row.part, str) else ""
+        console.print(
+            f"  {row.building}{part}: {row.households} households, {row.from_micro_grid} -> {row.to_micro_grid}",
+            highlight=False, markup=False,
+        )  # fmt: skip
+    if len(done.moves) > len(shown):
+        console.print(f"  and {len(done.moves) - len(shown):,} more; --moves FILE.csv writes them all")
+    if not done.written:
+        console.print("Nothing was written (--dry-run).")
+    sys.stdout.flush()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
