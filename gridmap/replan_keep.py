@@ -15,7 +15,8 @@ import shapely
 from gridmap.access.coverage import coverage
 from gridmap.access.gaps import find_gaps
 from gridmap.access.walk import nearest_facilities
-from gridmap.micro_grids.attach import attach
+from gridmap.attaching import AREAS, ATTACHED, attach_layers
+from gridmap.covering import Frames, walking_network
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.cells import dissolve
 from gridmap.micro_grids.codes import LENGTHS
@@ -23,7 +24,6 @@ from gridmap.micro_grids.levels import LEVELS
 from gridmap.micro_grids.regroup import count_up
 from gridmap.micro_grids.resplit import drawn_codes
 from gridmap.micro_grids.rows import grid_reasons
-from gridmap.pipeline import ATTACHED, Frames
 from gridmap.replan_scope import bands_of, settings_of
 from gridmap.rework import cover_settings
 from gridmap.stores import Store
@@ -109,7 +109,7 @@ def _frames(store: Store, outcome: Outcome) -> Frames:
     grids_moved = _grids_moved(cells, frames["cells"])
     frames |= _upper(store, frames, grids_moved)
     changed = _changed(outcome)
-    frames |= _attached(store, changed, micro_grids)
+    frames |= _attached(store, micro_grids)
     same_homes = _same_homes(rows, frames["buildings"])
     frames |= _covered(store, changed, frames, everything=not same_homes)
     frames |= _past(store, outcome)
@@ -191,20 +191,11 @@ def _grids(store: Store, grids: gpd.GeoDataFrame, drawn: gpd.GeoDataFrame, moved
     return grids
 
 
-def _attached(store: Store, changed: set[str], micro_grids: gpd.GeoDataFrame) -> Frames:
-    """Things of the changed micro-grids, and those that lay in none, attached again."""
-    nearest_m = cover_settings(store).nearest_m
-    found: Frames = {}
-    for layer in ATTACHED:
-        things = store.read(layer)
-        if not isinstance(things, gpd.GeoDataFrame) or not len(things):
-            continue
-        touched = (things["micro_grid"].isin(changed) | things["micro_grid"].isna()).to_numpy(dtype=bool)
-        if touched.any():
-            done = attach(things[touched], micro_grids, nearest_m=nearest_m)
-            both = pd.concat([things[~touched], done]).sort_index()
-            found[layer] = gpd.GeoDataFrame(both, geometry=things.geometry.name, crs=things.crs)
-    return found
+def _attached(store: Store, micro_grids: gpd.GeoDataFrame) -> Frames:
+    """Everything attached again; what a person placed by hand stays where it is as long as that exists."""
+    there = set(store.layers())
+    layers = {name: store.read(name) for name in dict.fromkeys((*ATTACHED, *AREAS)) if name in there}
+    return attach_layers(layers, micro_grids, nearest_m=cover_settings(store).nearest_m)[0]
 
 
 def _covered(store: Store, changed: set[str], frames: Frames, *, everything: bool) -> Frames:
@@ -219,8 +210,8 @@ def _covered(store: Store, changed: set[str], frames: Frames, *, everything: boo
     placed = facilities[~(facilities.geometry.isna() | facilities.geometry.is_empty)]
     placed = placed[placed["kind"].isin(norms)]
     homes = rows if everything else rows[rows["micro_grid"].isin(codes)].reset_index(drop=True)
-    roads = store.read("roads")
-    metres, which = nearest_facilities(homes, placed, roads, limit_m=settings.limit_m)
+    network = walking_network({name: store.read(name) for name in ("roads", "barriers", "water")}, Findings())
+    metres, which = nearest_facilities(homes, placed, network, limit_m=settings.limit_m)
     units = micro_grids[micro_grids["code"].isin(codes)]
     fresh = coverage(units, homes, metres, norms, nearest=which)
     verified = table.drop_duplicates("kind").set_index("kind")["verified"]

@@ -14,6 +14,7 @@ EDGES = ("gridmap.stores", "gridmap.maps", "gridmap.exports", "gridmap.engines")
 DEEDS = (
     "gridmap.attaching", "gridmap.pipeline", "gridmap.rework", "gridmap.covering", "gridmap.siting",
     "gridmap.delivery", "gridmap.verify", "gridmap.atlas", "gridmap.accounts",
+    "gridmap.cli_plan", "gridmap.replan", "gridmap.replan_keep", "gridmap.replan_scope", "gridmap.replan_hand",
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
 )  # fmt: skip
 

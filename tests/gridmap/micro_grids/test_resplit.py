@@ -181,7 +181,7 @@ def test_rows_in_another_order_give_the_same_plan() -> None:
         two.micro_grids.geometry.to_numpy())).all()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_after_any_change_every_promise_holds(seed: int) -> None:
     rng = np.random.default_rng(seed)
