@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from tests.checks import drawn
+from tests.checks import drawn, tiling
 
 #: Roads that bound blocks; footways, paths, steps and cycleways do not.
 STREETS = {
@@ -196,55 +196,6 @@ def put_together(micro_grids: pd.DataFrame, parts: pd.DataFrame) -> np.ndarray:
 def compactness(areas: np.ndarray) -> np.ndarray:
     """Polsby and Popper (1991): 4 pi area / perimeter squared."""
     return 4 * np.pi * shapely.area(areas) / np.maximum(shapely.length(areas), 1e-9) ** 2
-
-
-def tiling(areas: np.ndarray, outline: shapely.Geometry, lines: np.ndarray) -> tuple[float, float, int, float]:
-    """Gap and overlap (m2), segments that fit no neighbour, and the share of inner boundary that lies on lines.
-
-    Each segment, ends rounded to a millimetre, belongs to two areas, or to one and to the outline.
-    """
-    gap = float(shapely.symmetric_difference(shapely.union_all(areas), outline).area)
-    left, right = shapely.STRtree(areas).query(areas, predicate="overlaps")
-    keep = left < right
-    overlap = float(shapely.area(shapely.intersection(areas[left[keep]], areas[right[keep]])).sum())
-    rings = shapely.get_rings(areas)
-    points, ring = shapely.get_coordinates(rings, return_index=True)
-    whole = np.rint(points * 1000).astype(np.int64)
-    keep = (ring[:-1] == ring[1:]) & (whole[:-1] != whole[1:]).any(axis=1)
-    start, end = whole[:-1][keep], whole[1:][keep]
-    swap = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))
-    ends = np.where(swap[:, None], np.hstack([end, start]), np.hstack([start, end]))
-    ends = ends[np.lexsort(ends.T)]
-    first = np.flatnonzero(np.r_[True, (ends[1:] != ends[:-1]).any(axis=1)])
-    used = np.diff(np.r_[first, len(ends)])
-    ends = ends[first] / 1000.0
-    once = used == 1
-    middle = shapely.points((ends[:, :2] + ends[:, 2:]) / 2)
-    border = _pieces(np.array([shapely.boundary(outline)]))
-    off = ~_near(middle[once], border, 0.002)
-    bad = int((used > 2).sum() + off.sum())
-    edge = float(np.hypot(*(ends[once, 2:] - ends[once, :2]).T).sum())
-    if abs(edge - shapely.boundary(outline).length) > 1e-4 * max(edge, 1.0):
-        bad += 1
-    twice = used == 2
-    length = np.hypot(*(ends[twice, 2:] - ends[twice, :2]).T)
-    on = _near(middle[twice], _pieces(lines), 0.05)
-    return gap, overlap, bad, float(length[on].sum() / length.sum()) if length.sum() else 1.0
-
-
-def _pieces(lines: np.ndarray) -> np.ndarray:
-    """Lines as single segments, so that an index finds them."""
-    parts = shapely.get_parts(lines)
-    points, line = shapely.get_coordinates(parts, return_index=True)
-    keep = line[:-1] == line[1:] if len(line) else np.empty(0, dtype=bool)
-    return shapely.linestrings(np.stack([points[:-1][keep], points[1:][keep]], axis=1)) if keep.any() else parts[:0]
-
-
-def _near(points: np.ndarray, segments: np.ndarray, metres: float) -> np.ndarray:
-    found = np.zeros(len(points), dtype=bool)
-    if len(points) and len(segments):
-        found[shapely.STRtree(segments).query_nearest(points, max_distance=metres, all_matches=False)[0]] = True
-    return found
 
 
 def inside_outline(buildings: gpd.GeoDataFrame, outline: shapely.Geometry) -> np.ndarray:
