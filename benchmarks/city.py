@@ -102,7 +102,7 @@ def city(households: int = 358_000, *, seed: int = 0) -> dict[str, gpd.GeoDataFr
         off = abs(total / households - 1)
         if best is None or off < best[0]:
             best = (off, layers)
-        if off < 0.04:
+        if off < (0.04 if households < 5000 or households >= 10_000 else 0.08):
             break
         ground *= float(np.clip(households / max(total, 1), 0.7, 1.4)) ** 0.7
     assert best is not None

@@ -9,14 +9,14 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 import shapely
-from tests.figures import Figures, figures
 
 from gridmap.micro_grids.split import Split, split_levels
+from tests.figures import Figures, figures
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
-from city import city  # noqa: E402
-from sparse import sparse  # noqa: E402
+from city import city
+from sparse import sparse
 
 #: Figures that must be empty or nothing at all.
 PROMISES = (
@@ -37,9 +37,14 @@ def broken(found: Figures) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def piece() -> tuple[Split, Figures]:
+def layers() -> dict[str, gpd.GeoDataFrame]:
     """Two communities with a river through them."""
-    return judged(city(6000, seed=1))
+    return city(6000, seed=1)
+
+
+@pytest.fixture(scope="module")
+def piece(layers: dict[str, gpd.GeoDataFrame]) -> tuple[Split, Figures]:
+    return judged(layers)
 
 
 def test_a_piece_of_the_city_keeps_every_promise(piece: tuple[Split, Figures]) -> None:
@@ -57,9 +62,11 @@ def test_a_piece_of_the_city_is_even_round_and_along_streets(piece: tuple[Split,
     assert found.on_lines >= 0.35
 
 
-def test_given_communities_keep_their_codes_and_hold_the_households_they_held(piece: tuple[Split, Figures]) -> None:
+def test_given_communities_keep_their_codes_and_hold_the_households_they_held(
+    layers: dict[str, gpd.GeoDataFrame], piece: tuple[Split, Figures]
+) -> None:
     split, _ = piece
-    given = city(6000, seed=1)["communities"].set_index("code")["households"]
+    given = layers["communities"].set_index("code")["households"]
     found = split.units["communities"].set_index("code")["households"]
     assert found.sort_index().to_dict() == given.sort_index().to_dict()
 
