@@ -36,7 +36,7 @@ from layers.errors import CrsMismatch, WrongCall
 from layers.findings import Findings
 from layers.text import cell_text
 
-__all__ = ["Replanned", "set_locks", "split_again", "today"]
+__all__ = ["Replanned", "judged_as_before", "set_locks", "split_again", "today"]
 
 @dataclass
 class Replanned:
@@ -143,7 +143,7 @@ def split_again(
             rules=replace(settings.rules, micro_grids=band), wanted=_as_they_are(scope, buildings), keep_old=keep_old,
             same_band=same_band, locked=scope.barred, taken=codes_ever(store), day=day,
         )  # fmt: skip
-        found.micro_grids = _judged_as_before(found.micro_grids, scope.micro_grids, within)
+        found.micro_grids = judged_as_before(found.micro_grids, scope.micro_grids, within)
         lineage = lineage_of(found.flows, scope.micro_grids, found.micro_grids, day)
         outcome = Outcome(
             before=scope.micro_grids, micro_grids=found.micro_grids, cells=found.cells, buildings=found.buildings,
@@ -180,7 +180,7 @@ def _as_they_are(scope: Scope, buildings: gpd.GeoDataFrame | None) -> gpd.GeoDat
     return gpd.GeoDataFrame(pd.concat([mine, outside], ignore_index=True), geometry="geometry", crs=scope.cells.crs)
 
 
-def _judged_as_before(units: gpd.GeoDataFrame, before: gpd.GeoDataFrame, within: str) -> gpd.GeoDataFrame:
+def judged_as_before(units: gpd.GeoDataFrame, before: gpd.GeoDataFrame, within: str) -> gpd.GeoDataFrame:
     """Neighbours outside the scope are held to their own band: what was said of them still holds."""
     was = before.drop_duplicates("code").set_index("code").reindex(units["code"])
     outside = ~units["code"].str.startswith(within).to_numpy(dtype=bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -43,6 +43,7 @@ def regroup(
     *,
     taken: Collection[str],
     day: str | None = None,
+    named: Mapping[int, str] | None = None,
 ) -> Regrouped:
     """Frames of a changed plan.
 
@@ -68,6 +69,8 @@ def regroup(
         Codes that exist or ever existed.
     day
         ISO day from which new and changed micro-grids are valid; not written where None.
+    named
+        Codes that new zones were promised, by zone; others get the next free ones.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def regroup(
     rows_zone = zone[at.reindex(rows["cell"]).to_numpy(dtype=np.int64)]
     areas = dissolve(cells.geometry.to_numpy(), zone)
     table = _table(rows, rows_zone, goes_on, old)
-    table["code"] = _codes(table, rows, areas, goes_on, grid, old, set(taken) | set(old.index))
+    table["code"] = _codes(table, rows, areas, goes_on, grid, old, set(taken) | set(old.index), named or {})
     row_of = _row_of(rows, rows_zone, table)
     rows["micro_grid"] = table["code"].to_numpy()[row_of]
     rows["grid"], rows["community"] = rows["micro_grid"].str[:15], rows["micro_grid"].str[:12]
@@ -128,9 +131,13 @@ def _codes(
     grid: Sequence[str],
     old: pd.DataFrame,
     taken: set[str],
+    named: Mapping[int, str],
 ) -> list[str]:
     """Code of each micro-grid."""
+    first = table.drop_duplicates("zone")
     codes: list[str | None] = [None] * len(table)
+    for row, number in zip(first.index.tolist(), first["zone"].tolist(), strict=True):
+        codes[row] = named.get(int(number))
     members: dict[str, list[str]] = {}
     for code, stack in zip(old.index, old["stack"], strict=True):
         if pd.notna(stack):
@@ -161,7 +168,7 @@ def _codes(
         rest = [name for name in sorted(members[code]) if name not in used]
         for row in [row for row in group.index if codes[row] is None][: len(rest)]:
             codes[row] = rest.pop(0)
-    _number_new(codes, table, areas, grid, taken)
+    _number_new(codes, table, areas, grid, taken | set(named.values()))
     return [str(code) for code in codes]
 
 
