@@ -32,13 +32,15 @@ ROLE_TITLES = {
 }
 
 _MAP = {"map.view"} | {
-    f"layer.{name}.view" for name in LAYERS if name not in ("staff", "findings", "gaps")
+    f"layer.{name}.view" for name in LAYERS if name not in ("staff", "findings", "gaps", "imports", "import_rows")
 }
 _ALL = _MAP | {
     "layer.staff.view",     # names and duties of people
     "layer.findings.view",  # what was odd in the data
     "layer.gaps.view",      # where services are missing
     "findings.view",        # the page of findings
+    "layer.imports.view",   # who brought which file in
+    "data.import",          # bring files in, and take that back
     "export.make",          # take data away as files
     "contact.view",         # telephone numbers
     "incident.text.view",   # what a report says, and its address

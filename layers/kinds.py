@@ -148,8 +148,8 @@ def kinds_of(
             f"kinds of {layer.name} look at the columns {', '.join(columns)}, of which {file or 'the file'} has none "
             f"(it has {headings}); name the right columns, or leave kinds out"
         )
-    whole = {column: as_text(frame[column])[0] for column in found}
-    tags = {column: text.str.split(";").str[0].str.strip() for column, text in whole.items()}
+    whole = {column: as_text(frame[column])[0].astype("str") for column in found}
+    tags = {column: text.str.replace(r"(?s);.*", "", regex=True).str.strip() for column, text in whole.items()}
     for column, value, kind in rules:
         if column in tags:
             if value == "*":

@@ -185,7 +185,7 @@ _ALL = (
         columns=(
             _CODE, _NAME_REQ, _KIND,
             _c("managed", "boolean", "有物业", "Managed", None, "物业管理", "是否有物业"),
-            _HOUSEHOLDS, _RESIDENTS,
+            _HOUSEHOLDS, _RESIDENTS, _FROM, _TO,
         ),
     ),
     Layer(
@@ -240,14 +240,15 @@ _ALL = (
             _c("bridge", "text", "桥梁", "Bridge", None),
             _c("tunnel", "text", "隧道", "Tunnel", None),
             _c("layer", "integer", "层", "Layer", None),
+            _FROM, _TO,
         ),
     ),
     Layer(name="barriers", zh="屏障", en="Barriers", geometry=("line", "area"), columns=(
         _CODE, _KIND, _NAME, _c("bridge", "text", "桥梁", "Bridge", None),
-        _c("tunnel", "text", "隧道", "Tunnel", None), _c("layer", "integer", "层", "Layer", None),
+        _c("tunnel", "text", "隧道", "Tunnel", None), _c("layer", "integer", "层", "Layer", None), _FROM, _TO,
     )),
-    Layer(name="water", zh="水域", en="Water", geometry=("area", "line"), columns=(_CODE, _KIND, _NAME)),
-    Layer(name="green", zh="绿地", en="Green", geometry=("area", "line"), columns=(_CODE, _KIND, _NAME)),
+    Layer(name="water", zh="水域", en="Water", geometry=("area", "line"), columns=(_CODE, _KIND, _NAME, _FROM, _TO)),
+    Layer(name="green", zh="绿地", en="Green", geometry=("area", "line"), columns=(_CODE, _KIND, _NAME, _FROM, _TO)),
     Layer(
         name="organizations", zh="组织", en="Organizations", geometry=("point", "area"),
         columns=(
@@ -259,7 +260,7 @@ _ALL = (
             _c("status", "text", "状态", "Status", None, "登记状态"),
             _c("phone", "text", "电话", "Phone", None, "联系电话", "联系方式", "手机", "手机号", "电话号码",
                 "手机号码"),
-            _ADDRESS, *_ATTACHED,
+            _ADDRESS, *_ATTACHED, _FROM, _TO,
         ),
     ),
     Layer(
@@ -270,7 +271,7 @@ _ALL = (
             _c("hours", "text", "开放时间", "Opening hours", None, "营业时间", "opening_hours"),
             _c("capacity", "integer", "容量", "Capacity", None, "床位数", "供餐能力"),
             _c("area_m2", "number", "建筑面积", "Floor area", None, "面积", unit="m2"),
-            _ADDRESS, *_ATTACHED,
+            _ADDRESS, *_ATTACHED, _FROM, _TO,
         ),
     ),
     Layer(
@@ -358,6 +359,37 @@ _ALL = (
             _c("area_m2", "number", "重叠面积", "Common area", None, unit="m2"),
             _c("share_of_micro_grid", "number", "占微网格比例", "Share of the micro-grid", "share_grid"),
             _c("share_of_area", "number", "占自身比例", "Share of the area", "share_area"),
+        ),
+    ),
+    Layer(
+        name="imports", zh="导入记录", en="Imports", geometry=(), source="made",
+        columns=(
+            _c("code", "text", "编号", "Code", None),
+            _c("layer", "text", "图层", "Layer", None),
+            _c("file", "text", "文件", "File", None),
+            _c("sha256", "text", "文件指纹", "SHA-256", None),
+            _c("by", "text", "导入人", "By", None),
+            _c("at", "text", "导入时间", "At", None),
+            _c("rows", "integer", "行数", "Rows", None, unit="rows"),
+            _c("new", "integer", "新增", "New", None, unit="rows"),
+            _c("changed", "integer", "变更", "Changed", None, unit="rows"),
+            _c("unchanged", "integer", "未变", "Unchanged", None, unit="rows"),
+            _c("ended", "integer", "停用", "Ended", None, unit="rows"),
+            _c("refused", "integer", "退回", "Refused", None, unit="rows"),
+            _c("merged", "integer", "合并", "Merged", None, unit="rows"),
+            _c("undone_at", "text", "撤销时间", "Undone at", None),
+            _c("undone_by", "text", "撤销人", "Undone by", None),
+        ),
+    ),
+    Layer(
+        name="import_rows", zh="导入前的内容", en="Before the import", geometry=(), source="made",
+        key=("import", "code"),
+        columns=(
+            _c("import", "text", "导入编号", "Import", None),
+            _c("layer", "text", "图层", "Layer", None),
+            _c("code", "text", "编码", "Code", None),
+            _c("step", "text", "变化", "Step", None),
+            _c("before", "text", "原值", "Before", None),
         ),
     ),
     Layer(

@@ -16,6 +16,7 @@ DEEDS = (
     "gridmap.delivery", "gridmap.verify", "gridmap.atlas", "gridmap.accounts",
     "gridmap.cli_plan", "gridmap.replan", "gridmap.replan_keep", "gridmap.replan_scope", "gridmap.replan_hand",
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
+    "gridmap.import_match", "gridmap.osm_households",
 )  # fmt: skip
 
 #: A room under the left folder imports none of these.
