@@ -128,6 +128,18 @@ def test_a_scheduler_that_does_not_answer_is_said_in_one_sentence() -> None:
         open_engine("local", workers=0)
 
 
+def test_a_community_in_two_parts_keeps_both() -> None:
+    layers = rows_of_houses(3)
+    left, right = layers["communities"].geometry
+    strip = shapely.box(*(right.bounds[2] - 70, right.bounds[1], right.bounds[2] - 20, right.bounds[3]))
+    layers["communities"] = layers["communities"].set_geometry(
+        [left.union(right.intersection(strip)), right.difference(strip)], crs=CRS
+    )
+    assert set(layers["communities"].geometry.geom_type) == {"MultiPolygon"}
+    split = split_levels(layers)
+    assert_exact(split, layers["communities"].geometry.union_all())
+
+
 def test_stitching_gives_both_sides_the_vertices_of_both() -> None:
     outlines = np.array([shapely.box(0, 0, 10, 10), shapely.box(10, 0, 20, 10)])
     left = [shapely.box(0, 0, 10, 4), shapely.Polygon([(0, 4), (10, 4), (10, 10), (0, 10)])]
