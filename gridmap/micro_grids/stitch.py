@@ -46,10 +46,8 @@ class Stitched:
 
 def outer_rings(cells: np.ndarray) -> list[np.ndarray]:
     """Rings around cells, in one piece or several, in whole millimetres, every vertex kept."""
-    joined = shapely.coverage_union_all(cells)
-    return [
-        np.round(shapely.get_coordinates(ring) * 1000.0).astype(np.int64) for ring in shapely.get_rings(shapely.get_parts(joined))
-    ]
+    rings = shapely.get_rings(shapely.get_parts(shapely.coverage_union_all(cells)))
+    return [np.round(shapely.get_coordinates(ring) * 1000.0).astype(np.int64) for ring in rings]
 
 
 def stitch(
