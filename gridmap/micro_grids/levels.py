@@ -43,9 +43,13 @@ class Rules:
 
     @property
     def communities(self) -> Band:
-        """Band of derived communities."""
-        most = self.community_households
-        return Band(max(1, most // 3), max(1, most * 2 // 3), most)
+        """Band of derived communities: a little below the most, since loads are rounded while they are planned."""
+        return _below(self.community_households)
+
+
+def _below(most: int) -> Band:
+    high = max(1, most - most // 25)
+    return Band(max(1, high // 3), max(1, high * 2 // 3), high)
 
 
 @dataclass
@@ -160,8 +164,7 @@ def _derive(
             return whole, nothing, nothing
         band = rules.communities
         if people > 0 and total > 0 and people / total > rules.community_residents / rules.community_households:
-            most = max(3, int(rules.community_residents * total / people))
-            band = Band(max(1, most // 3), max(1, most * 2 // 3), most)
+            band = _below(max(3, int(rules.community_residents * total / people)))
     else:
         band = rules.grids
         if total <= band.high:
