@@ -153,19 +153,23 @@ def build(
 @_quiet
 @_as_json
 def verify(city: str, quiet: bool, as_json: bool) -> None:
-    """Check every promise of CITY; exit 1 where one is broken."""
+    """Check every promise of CITY and say how good its plan is; exit 1 where a promise is broken."""
+    from gridmap.quality import measure_quality
     from gridmap.stores import open_store
     from gridmap.verify import verify as verify_store
 
     with open_store(city) as store:
         result = verify_store(store)
+        quality = measure_quality(store)
     if as_json:
-        click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
+        click.echo(json.dumps({**result.to_dict(), "quality": quality.to_dict()}, ensure_ascii=False))
     elif not quiet:
         for promise in result.promises:
             mark = "ok    " if promise.ok else "BROKEN"
             examples = f" (for example {', '.join(promise.examples)})" if promise.examples and not promise.ok else ""
             click.echo(f"{mark}  {promise.sentence}: {promise.figure}{examples}")
+        for line in quality.sentences():
+            click.echo(line)
     if not result.ok:
         sys.exit(1)
 

@@ -27,7 +27,9 @@ from layers.read import City, read_city
 __all__ = ["Built", "Frames", "build", "compute"]
 
 #: Layers that are kept as they came.
-KEPT = ("roads", "barriers", "water", "green", "estates", "staff")
+KEPT = (
+    "roads", "barriers", "water", "green", "estates", "special_sites", "resident_groups", "old_grids", "staff",
+)
 
 Frames = dict[str, gpd.GeoDataFrame | pd.DataFrame]
 

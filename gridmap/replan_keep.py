@@ -23,7 +23,7 @@ from gridmap.micro_grids.codes import LENGTHS
 from gridmap.micro_grids.levels import LEVELS
 from gridmap.micro_grids.regroup import count_up
 from gridmap.micro_grids.resplit import drawn_codes
-from gridmap.micro_grids.rows import grid_reasons
+from gridmap.micro_grids.sorts import grid_reasons
 from gridmap.replan_scope import bands_of, settings_of
 from gridmap.rework import cover_settings
 from gridmap.stores import Store
@@ -187,7 +187,10 @@ def _grids(store: Store, grids: gpd.GeoDataFrame, drawn: gpd.GeoDataFrame, moved
     loads = [int(count) for count in grids["households"]]
     grids["within_band"] = [rules.grids.holds(count) for count in loads]
     derived = grids["derived"].astype("boolean").fillna(False).astype(bool).tolist()
-    grids["reason"], grids["reason_zh"] = grid_reasons(loads, derived, rules)
+    said = grid_reasons(loads, derived, rules.grids).set_axis(grids.index)
+    # What is no base grid says what it is.
+    own = grids["kind"].isin(["special", "village"]) & grids["reason"].notna() & said["reason"].notna()
+    grids[["reason", "reason_zh"]] = said.where(~own, grids[["reason", "reason_zh"]])
     return grids
 
 

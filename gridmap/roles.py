@@ -41,6 +41,7 @@ _ALL = _MAP | {
     "findings.view",        # the page of findings
     "layer.imports.view",   # who brought which file in
     "data.import",          # bring files in, and take that back
+    "quality.view",         # how good the plan is
     "export.make",          # take data away as files
     "contact.view",         # telephone numbers
     "incident.text.view",   # what a report says, and its address

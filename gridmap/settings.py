@@ -14,6 +14,9 @@ from typing import Any
 from gridmap.micro_grids.balance import Wishes
 from gridmap.micro_grids.band import GRIDS, MICRO_GRIDS, Band
 from gridmap.micro_grids.levels import Rules
+from gridmap.micro_grids.places import PREFERRED, PlaceRules
+from gridmap.micro_grids.special import SITE_KINDS
+from gridmap.micro_grids.villages import VillageRules
 from layers.errors import BadSettings
 
 __all__ = ["CitySettings", "CoverSettings", "SplitSettings"]
@@ -31,6 +34,15 @@ class SplitSettings:
         The most that a derived community holds.
     seed
         Same seed, same plan.
+    special
+        Kinds of special sites (school, hospital, mall, park, ...) that get grids of their own; none for an empty list.
+    prefer, prefer_strength
+        Layers whose boundaries micro-grids should follow (`resident_groups`, `old_grids`), and how much they count,
+        0 to 1; a lane counts 0.6, a main street 1.
+    villages
+        Whether settlements in thinly settled country are kept whole.
+    village_gap_m, village_most
+        Houses this near belong to one settlement, metres; a village has at most so many households.
     shape, streets, inside
         How much compactness, boundary on streets, and main streets inside a unit count beside even loads.
     """
@@ -40,6 +52,12 @@ class SplitSettings:
     community_households: int = 3000
     community_residents: int = 10_000
     seed: int = 0
+    special: tuple[str, ...] = tuple(SITE_KINDS)
+    prefer: tuple[str, ...] = tuple(PREFERRED)
+    prefer_strength: float = 0.75
+    villages: bool = True
+    village_gap_m: float = 60.0
+    village_most: int = 300
     shape: float = 0.8
     streets: float = 0.5
     inside: float = 0.6
@@ -54,6 +72,10 @@ class SplitSettings:
             community_residents=self.community_residents,
             seed=self.seed,
             wishes=Wishes(shape=self.shape, streets=self.streets, inside=self.inside),
+            places=PlaceRules(
+                special=self.special, prefer=self.prefer, prefer_strength=min(1.0, self.prefer_strength),
+                villages=VillageRules(on=self.villages, gap_m=self.village_gap_m, most=self.village_most),
+            ),
         )
 
 
@@ -142,6 +164,14 @@ def _table(kind: type[Any], given: object, name: str) -> Any:
 def _value(where: str, value: object, default: object) -> object:
     if isinstance(default, Band):
         return _band(where, value)
+    if isinstance(default, tuple):  # the default is all there is to choose from
+        if not isinstance(value, list) or not set(map(str, value)) <= set(default):
+            raise BadSettings(f"{where} is a list of some of {', '.join(default)}, not {value!r}")
+        return tuple(item for item in default if item in value)
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise BadSettings(f"{where} must be true or false, not {value!r}")
+        return value
     if isinstance(default, int | float):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BadSettings(f"{where} must be a number, not {value!r}")

@@ -18,6 +18,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from gridmap.barriers import hard_lines, parted
 from gridmap.stores import Store
 from gridmap.tiling import area_outside, missing_area, overlaps, segments
 from layers.errors import MissingLayer
@@ -329,6 +330,16 @@ def _reasons(city: _City) -> Broken:
     return city.codes[silent].tolist(), f"{int(out.sum())} micro-grids out of the band"
 
 
+def _barriers(city: _City) -> Broken:
+    hard = hard_lines(city.store)
+    homes = city.buildings[city.buildings["households"].fillna(0) > 0]
+    crossed = parted(city.areas, hard, homes, city.footprints["code"].to_numpy())
+    said = city.footprints["reason"].fillna("").str.contains("barrier").to_numpy()
+    codes = city.footprints["code"]
+    figure = f"{int(crossed.sum())} of {len(crossed)} micro-grids have homes on both sides of one"
+    return codes[crossed & ~said].tolist(), figure
+
+
 def _attached(city: _City) -> Broken:
     broken: list[str] = []
     total = 0
@@ -400,6 +411,7 @@ _PROMISES: tuple[tuple[str, str, str, Callable[[_City], Broken]], ...] = (
     ("households_total", "总户数一户不少", "no household of the input is lost", _total),
     ("within_band", "户数达标标记正确", "the mark of the band is right", _within_band),
     ("reasons", "未达标的都有原因", "every micro-grid out of the band says why", _reasons),
+    ("barriers", "未无故跨越铁路、河流、围墙", "no micro-grid crosses rail, river or wall without a reason", _barriers),
     ("attached", "每个事物只归一个微网格或注明无", "a thing is in one micro-grid, or said to be in none", _attached),
     ("kept", "组织、设施、事件一条不丢", "no organization, facility or incident is lost", _kept),
     ("coverage", "覆盖率计算一致", "the figures of coverage add up", _coverage),

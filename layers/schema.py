@@ -122,6 +122,7 @@ _KIND = _c("kind", "text", "类别", "Kind", None, "类型", "种类", "分类")
 _KIND_REQ = _c("kind", "text", "类别", "Kind", None, "类型", "种类", "分类", "机构类型", "设施类型", "组织类型",
     "组织类别", "设施类别", "机构类别", required=True,
 )
+_SITE = _c("site", "text", "场所", "Site", None)
 _ADDRESS = _c("address", "text", "地址", "Address", None, "详细地址", "地点", "位置", "住址", "单位地址", "详细住址",
     "门牌地址",
     "坐落", "incident_address", "street_address", "addr",
@@ -148,7 +149,7 @@ _COUNTS = (
     _c("reason_zh", "text", "原因", "Reason (Chinese)", None),
 )
 _MICRO_GRID = (
-    _CODE, _NAME, _PARENT, _KIND, _HOUSEHOLDS, _RESIDENTS, *NEEDS, *_COUNTS,
+    _CODE, _NAME, _PARENT, _KIND, _SITE, _HOUSEHOLDS, _RESIDENTS, *NEEDS, *_COUNTS,
     _c("stack", "text", "共用楼栋", "Shared footprint", None),
     _c("floor_from", "integer", "起始楼层", "Floor from", None),
     _c("floor_to", "integer", "终止楼层", "Floor to", None),
@@ -161,7 +162,7 @@ _ALL = (
     Layer(name="communities", zh="社区", en="Communities", geometry=("area",), columns=_LEVEL),
     Layer(
         name="grids", zh="网格", en="Grids", geometry=("area",),
-        columns=(_CODE, _NAME, _PARENT, _KIND, _HOUSEHOLDS, _RESIDENTS, *_COUNTS, _LEADER, _DERIVED, _FROM, _TO),
+        columns=(_CODE, _NAME, _PARENT, _KIND, _SITE, _HOUSEHOLDS, _RESIDENTS, *_COUNTS, _LEADER, _DERIVED, _FROM, _TO),
     ),
     Layer(name="micro_grids", zh="微网格", en="Micro-grids", geometry=("area",), columns=_MICRO_GRID),
     Layer(
@@ -189,6 +190,11 @@ _ALL = (
         ),
     ),
     Layer(
+        name="special_sites", zh="专属场所", en="Special sites", geometry=("area",), columns=(_CODE, _NAME, _KIND),
+    ),
+    Layer(name="resident_groups", zh="居民小组", en="Residents' groups", geometry=("area",), columns=(_CODE, _NAME)),
+    Layer(name="old_grids", zh="原有网格", en="Old grids", geometry=("area",), columns=(_CODE, _NAME)),
+    Layer(
         name="buildings", zh="楼栋", en="Buildings", geometry=("area", "point"),
         columns=(
             _c("code", "text", "楼栋编码", "Building code", None, "编码", "楼栋编号", "栋号", "building_id",
@@ -208,6 +214,8 @@ _ALL = (
             _c("use", "text", "用途", "Use", None, "房屋用途", "建筑用途", "使用性质", "building_use"),
             _RESIDENTS, *NEEDS, _ADDRESS,
             _c("estate", "text", "所属小区", "Estate", None),
+            _c("resident_group", "text", "居民小组", "Residents' group", "res_group", "小组"),
+            _c("old_grid", "text", "原网格", "Old grid", None, "原有网格", "旧网格"),
             _c("part", "text", "部分", "Part", None),
             _c("part_of", "text", "所属楼栋", "Part of", None),
             _c("unit_no", "integer", "单元号", "Entrance no.", None),

@@ -13,8 +13,8 @@ STEPS = ("gridmap.micro_grids", "gridmap.access", "gridmap.measures")
 EDGES = ("gridmap.stores", "gridmap.maps", "gridmap.exports", "gridmap.engines")
 DEEDS = (
     "gridmap.attaching", "gridmap.pipeline", "gridmap.rework", "gridmap.covering", "gridmap.siting",
-    "gridmap.delivery", "gridmap.verify", "gridmap.atlas", "gridmap.accounts",
-    "gridmap.cli_plan", "gridmap.replan", "gridmap.replan_keep", "gridmap.replan_scope", "gridmap.replan_hand",
+    "gridmap.attaching", "gridmap.pipeline", "gridmap.rework", "gridmap.covering", "gridmap.siting",
+    "gridmap.delivery", "gridmap.verify", "gridmap.quality", "gridmap.barriers", "gridmap.atlas", "gridmap.accounts",
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
     "gridmap.import_match", "gridmap.osm_households",
 )  # fmt: skip

@@ -16,7 +16,7 @@ from gridmap.stores import open_store
 from layers.errors import BadSettings
 from webapp import auth, errors, guard, language, replies, security
 from webapp.instance import secret_key
-from webapp.views import assets, export, findings, maps, users
+from webapp.views import assets, export, findings, maps, quality, users
 from webapp.views import data as data_views
 
 __all__ = ["create_app"]
@@ -84,6 +84,6 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     CSRFProtect(app)
     for part in (security, language, errors, auth, guard, replies):
         part.init_app(app)
-    for view in (maps, data_views, export, findings, users, assets):
+    for view in (maps, data_views, export, findings, quality, users, assets):
         app.register_blueprint(view.bp)
     return app

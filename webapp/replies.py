@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, make_response, request
 
 from webapp.guard import get_seen
 
-__all__ = ["Kept", "data_answer", "init_app"]
+__all__ = ["Kept", "data_answer", "init_app", "kept_text"]
 
 
 class Kept:
@@ -68,19 +68,12 @@ def data_answer(what: str, make: Callable[[], str], *, content_type: str = "appl
     -------
     200 with an ETag, packed where the browser takes that; 304 where the browser has it already.
     """
-    seen = get_seen()
-    version = seen.meta().get("data_version", "")
-    key = "\n".join([version, seen.user.role, *seen.reach, "", what])
+    key, version = _key(what)
     tag = hashlib.sha256(key.encode()).hexdigest()[:32]
     if version and request.if_none_match.contains_weak(tag):
         answer = make_response("", 304)
     else:
-        kept: Kept = current_app.extensions["kept"]
-        packed = kept.get(key) if version else None
-        if packed is None:
-            packed = gzip.compress(make().encode(), compresslevel=6, mtime=0)
-            if version:
-                kept.put(key, packed)
+        packed = _packed(key, version, make)
         if request.accept_encodings.quality("gzip") > 0:
             answer = make_response(packed)
             answer.headers["Content-Encoding"] = "gzip"
@@ -93,6 +86,34 @@ def data_answer(what: str, make: Callable[[], str], *, content_type: str = "appl
     answer.headers["Cache-Control"] = "private, no-cache"
     answer.headers["Vary"] = "Cookie, Accept-Encoding"
     return answer
+
+
+def kept_text(what: str, make: Callable[[], str]) -> str:
+    """A text made once for everyone of the same role and reach, as long as the city stays as it is.
+
+    Parameters
+    ----------
+    what, make
+        As for `data_answer`.
+    """
+    return gzip.decompress(_packed(*_key(what), make)).decode()
+
+
+def _key(what: str) -> tuple[str, str]:
+    """Key of an answer for who asks, and the city's version ("" where it has none)."""
+    seen = get_seen()
+    version = seen.meta().get("data_version", "")
+    return "\n".join([version, seen.user.role, *seen.reach, "", what]), version
+
+
+def _packed(key: str, version: str, make: Callable[[], str]) -> bytes:
+    kept: Kept = current_app.extensions["kept"]
+    packed = kept.get(key) if version else None
+    if packed is None:
+        packed = gzip.compress(make().encode(), compresslevel=6, mtime=0)
+        if version:
+            kept.put(key, packed)
+    return packed
 
 
 def init_app(app: Flask) -> None:

@@ -96,4 +96,5 @@ def _one_plan(chunks: Sequence[Chunk], done: Sequence[ChunkSplit], chunk: np.nda
         origin,
         opened=np.concatenate([split.plan.opened for split in done]),
         unpeopled=np.concatenate([split.plan.unpeopled for split in done]),
+        sorts={level: [sort for split in done for sort in split.plan.sorts[level]] for level in _OWN[1:]},
     )

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from gridmap.micro_grids.edges import Edges, face_edges
 from gridmap.micro_grids.fabric import Fabric
 from gridmap.micro_grids.graph import CellGraph, make_graph
-from gridmap.micro_grids.lines import block_lines
+from gridmap.micro_grids.lines import ESTATE, block_lines
 
 __all__ = ["blocks_of", "graph_of_cells"]
 
@@ -40,7 +40,7 @@ def graph_of_cells(
     estates
         Areas; between cells of different estates the boundary counts like a fence.
     built
-        True for cells with a building; only those belong to an estate. All with households where it is not given.
+        True for cells with a building. All with households where it is not given.
 
     Returns
     -------
@@ -64,9 +64,12 @@ def graph_of_cells(
     has = households > 0 if built is None else built
     number = np.arange(count, dtype=np.int64)
     fabric = Fabric(faces, number, np.where(has, number, -1), np.empty((count, 0), dtype=np.int64), edges, {})
-    lines, strengths = block_lines(_near(roads, faces), _near(barriers, faces), _near(water, faces))
+    lines, strengths = block_lines(
+        _near(roads, faces), _near(barriers, faces), _near(water, faces), estates=_near(estates, faces)
+    )
     estate = _estate_of(faces, estates)
-    graph = make_graph(fabric, households, alone, lines, strengths, estates=estate)
+    groups = [] if estate is None else [(estate, ESTATE)]
+    graph = make_graph(fabric, households, alone, lines, strengths, groups=groups)
     return graph, blocks_of(edges, _near(roads, faces))
 
 

@@ -19,6 +19,7 @@ from gridmap.micro_grids.fabric import Fabric, containing, faces_of, home_of, no
 from gridmap.micro_grids.given import Given
 from gridmap.micro_grids.graph import make_graph
 from gridmap.micro_grids.levels import LEVELS, Rules, derive_communities
+from gridmap.micro_grids.places import Places
 
 __all__ = ["Chunk", "Ground", "make_chunks"]
 
@@ -33,8 +34,8 @@ _CRUMB_M2 = 200.0
 class Ground:
     """What a city's ground is made of, before it is cut: one entry a building piece, and one a line.
 
-    `geometry`, `households`, `stacked`, `things` (see `CellGraph`), `residents` and `estate` (-1 for none) per building
-    piece; `lines` with their `strengths`, and which of them are `streets`.
+    `geometry`, `households`, `stacked`, `things` (see `CellGraph`) and `residents` per building piece; `lines` with
+    their `strengths`, and which of them are `streets`; `places` are the areas that mean something.
     """
 
     geometry: np.ndarray
@@ -42,10 +43,10 @@ class Ground:
     stacked: np.ndarray
     things: np.ndarray
     residents: np.ndarray
-    estate: np.ndarray
     lines: np.ndarray
     strengths: np.ndarray
     streets: np.ndarray
+    places: Places
 
 
 @dataclass
@@ -55,7 +56,8 @@ class Chunk:
     `skeleton` are the lines that bound blocks, noded once for the whole city, so that neighbours share their border;
     `atoms` are positions in the city's building pieces, `ground` the same cut to the outline; `given` the position of
     the given unit at each level down to the community (-1 for none); `lower` the given areas below it by level, with
-    their positions; `cut` the pieces that reach out of the chunk, with the square metres outside.
+    their positions, `implied` the grid that the code of each given micro-grid implies; `cut` the pieces that reach out
+    of the chunk, with the square metres outside.
     """
 
     outline: shapely.Geometry
@@ -64,6 +66,7 @@ class Chunk:
     ground: Ground
     given: dict[str, int]
     lower: dict[str, tuple[np.ndarray, np.ndarray]]
+    implied: np.ndarray
     rules: Rules
     cut: dict[int, float] = field(default_factory=dict)
 
@@ -126,10 +129,11 @@ def _areas(given: Given, level: str) -> np.ndarray:
 def _dividing(given: Given) -> list[str]:
     """Given levels that tell chunks apart."""
     used = [level for level in given.levels if LEVELS.index(level) <= LEVELS.index("communities")]
-    if "communities" not in given.frames:
-        # Given grids are not cut by a derived community, and their codes may tell communities apart.
-        used += [level for level in ("grids", "micro_grids") if level in given.frames][:1]
-    return used
+    lower = [level for level in ("grids", "micro_grids") if level in given.frames]
+    # Given grids are not cut by a derived community, and the codes of what is given may tell communities apart.
+    communities = set(given.codes("communities"))
+    told = [level for level in lower if any(code and code[:12] not in communities for code in given.codes(level))]
+    return used + (told[:1] or ([] if "communities" in given.frames else lower[:1]))
 
 
 def _given_keys(given: Given, faces: np.ndarray, edges: Edges, used: Sequence[str]) -> np.ndarray:
@@ -155,6 +159,7 @@ def _filled(
     crossing[several] = True
     trees = {"lines": shapely.STRtree(ground.lines), "skeleton": shapely.STRtree(skeleton)}
     trees |= {level: shapely.STRtree(_areas(given, level)) for level in lower}
+    implied = given.implied("grids") if "micro_grids" in lower else np.empty(0, dtype=np.int64)
     chunks = []
     for number, outline in enumerate(outlines):
         near = {name: np.sort(tree.query(outline, predicate="intersects")) for name, tree in trees.items()}
@@ -165,7 +170,7 @@ def _filled(
         bounds = bounds[shapely.covers(outline, bounds)]
         below = {level: (_plain(_areas(given, level)[near[level]]), near[level].astype(np.int64)) for level in lower}
         known = {level: int(names[number, column]) for column, level in enumerate(LEVELS[:3])}
-        chunks.append(Chunk(_plain(outline), _plain(bounds), atoms, part, known, below, rules, lost))
+        chunks.append(Chunk(_plain(outline), _plain(bounds), atoms, part, known, below, implied, rules, lost))
     return chunks
 
 
@@ -243,7 +248,8 @@ def _part(
     clipped = _clipped(ground.lines[lines], outline) if len(lines) else ground.lines[lines]
     part = Ground(
         _plain(geometry), ground.households[atoms], ground.stacked[atoms], ground.things[atoms],
-        ground.residents[atoms], ground.estate[atoms], _plain(clipped), ground.strengths[lines], ground.streets[lines],
+        ground.residents[atoms], _plain(clipped), ground.strengths[lines], ground.streets[lines],
+        ground.places.part(outline, atoms),
     )  # fmt: skip
     return part, lost
 

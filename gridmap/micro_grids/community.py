@@ -60,9 +60,13 @@ def split_chunk(chunk: Chunk) -> ChunkSplit:
     )
     if fabric.edges.overused:
         raise DataBroken(f"{fabric.edges.overused} boundaries have more than two cells; please report the input")
+    rules = chunk.rules
+    around = ground.places.of_cells(
+        fabric, ground.geometry, ground.households, rules.places, rules.unpeopled_far_m
+    )
     graph = make_graph(
-        fabric, ground.households, ground.stacked, ground.lines, ground.strengths,
-        estates=ground.estate if (ground.estate >= 0).any() else None, things=ground.things,
+        fabric, ground.households, ground.stacked, ground.lines, ground.strengths, groups=around.groups,
+        things=ground.things,
     )  # fmt: skip
     went_in, came_out = int(ground.households.sum()), int(graph.households.sum())
     if went_in != came_out:
@@ -74,9 +78,12 @@ def split_chunk(chunk: Chunk) -> ChunkSplit:
     for column, (level, (_, position)) in enumerate(chunk.lower.items()):
         here = fabric.units[:, column]
         given[level] = np.where(here >= 0, position[np.maximum(here, 0)], -1) if len(position) else here
+    if "micro_grids" in given and (chunk.implied >= 0).any():
+        grids, lowest = given.get("grids", np.full(fabric.cells, -1, dtype=np.int64)), given["micro_grids"]
+        given["grids"] = np.where((grids < 0) & (lowest >= 0), chunk.implied[np.maximum(lowest, 0)], grids)
     residents = np.where(fabric.atom >= 0, ground.residents[np.maximum(fabric.atom, 0)], 0.0)
-    far = _far_cells(fabric, ground.geometry, ground.households, chunk.rules)
-    plan = plan_levels(graph, given, residents, far, chunk.rules)
+    far = _far_cells(fabric, ground.geometry, ground.households, rules)
+    plan = plan_levels(graph, given, residents, far, rules, around)
     cells = dissolve(fabric.faces, fabric.cell)
     cut = dict(chunk.cut)
     for inner, lost in fabric.cut_atoms.items():

@@ -16,7 +16,7 @@ from gridmap.micro_grids.levels import LEVELS
 from layers.errors import BadSettings, MissingLayer
 from layers.findings import Findings
 
-__all__ = ["Given", "find_given"]
+__all__ = ["Given", "find_given", "report_crowded"]
 
 #: First six digits of codes where a city gives none: no province has 99 (GB/T 2260).
 MADE_UP_DISTRICT = "990101"
@@ -48,32 +48,46 @@ class Given:
     def of_cells(self, units: np.ndarray) -> dict[str, np.ndarray]:
         """Position of the given unit of each cell by level; upper levels follow from the codes of lower ones.
 
-        Where no street (or district) is given but the codes of lower units tell it apart, units of one street are
-        kept together: their number is the position of the prefix among all prefixes.
+        Where a street (or another level) is not given, or only some of it, but the codes of lower units tell it apart,
+        units of one street are kept together: their number counts on after the given ones, by their code.
         """
         found = {level: units[:, number] for number, level in enumerate(self.levels)}
         for number in range(len(LEVELS) - 2, -1, -1):
             level, below = LEVELS[number], LEVELS[number + 1]
-            if level in found or below not in found:
+            if below not in found:
                 continue
-            codes = self.codes(below)
-            prefixes = np.array([None if code is None else code[: LENGTHS[level]] for code in codes], dtype=object)
-            names = sorted({prefix for prefix in prefixes if prefix is not None})
-            if not names:
-                continue
-            position = np.array([-1 if prefix is None else names.index(prefix) for prefix in prefixes], dtype=np.int64)
+            given = found.get(level, np.full(len(units), -1, dtype=np.int64))
             lower = found[below]
-            found[level] = np.where(lower >= 0, position[np.maximum(lower, 0)], -1)
-            self._derived[level] = names
+            if ((given < 0) & (lower >= 0)).any():
+                given = np.where((given < 0) & (lower >= 0), self.implied(level)[np.maximum(lower, 0)], given)
+            if level in found or (given >= 0).any():
+                found[level] = given
         return found
+
+    def implied(self, level: str) -> np.ndarray:
+        """Number of the unit of a level that the code of each unit below it implies, -1 where none does.
+
+        Units of the level that are given keep to their own ground: only codes that none of them has count, on from
+        the given ones.
+        """
+        prefixes = [None if code is None else code[: LENGTHS[level]] for code in self.codes(_below(level))]
+        known = self._own_codes(level)
+        names = sorted({prefix for prefix in prefixes if prefix is not None} - set(known))
+        if names:
+            self._derived[level] = names
+        number_of = {name: len(known) + place for place, name in enumerate(names)}
+        return np.array([number_of.get(str(prefix), -1) for prefix in prefixes], dtype=np.int64)
 
     def __post_init__(self) -> None:
         self._derived: dict[str, list[str]] = {}
 
     def codes(self, level: str) -> list[str | None]:
-        if level in self.frames:
-            return [None if code is None else str(code) for code in self.frames[level]["code"]]
-        return list(self._derived.get(level, []))
+        """Codes of the given units of a level, then of those that only lower codes imply."""
+        return [*self._own_codes(level), *self._derived.get(level, [])]
+
+    def _own_codes(self, level: str) -> list[str | None]:
+        frame = self.frames.get(level)
+        return [] if frame is None else [None if code is None else str(code) for code in frame["code"]]
 
     def code(self, level: str, position: int) -> str | None:
         """Code of a given unit, or of a unit that lower codes imply; None where it has none."""
@@ -82,9 +96,13 @@ class Given:
 
     def row(self, level: str, position: int) -> pd.Series | None:
         """The given row of a unit; None for one that only lower codes imply."""
-        if position < 0 or level not in self.frames:
+        if level not in self.frames or not 0 <= position < len(self.frames[level]):
             return None
         return self.frames[level].iloc[position]
+
+
+def _below(level: str) -> str:
+    return LEVELS[LEVELS.index(level) + 1]
 
 
 def find_given(
@@ -160,3 +178,29 @@ def _with_codes(level: str, frame: gpd.GeoDataFrame, code: str | None, findings:
     centre = frame.geometry.centroid
     order = np.lexsort((np.round(centre.x, 3), -np.round(centre.y, 3), frame["code"].fillna("~").astype(str)))
     return frame.iloc[order].reset_index(drop=True)
+
+
+def report_crowded(communities: gpd.GeoDataFrame, *, households: int, residents: int, findings: Findings) -> None:
+    """A finding for each given community of more households or residents than the norm; derived ones keep it.
+
+    Parameters
+    ----------
+    communities
+        Rows with `code`, `name`, `households`, `residents` and `derived`.
+    households, residents
+        The most that a community should hold.
+    findings
+        Where it is written down.
+    """
+    for row in communities[~communities["derived"].astype(bool)].to_dict("records"):  # few
+        people = 0 if pd.isna(row["residents"]) else int(row["residents"])
+        over = [
+            f"{count:,} {what} (the norm is at most {most:,})"
+            for count, most, what in ((row["households"], households, "households"), (people, residents, "residents"))
+            if count > most
+        ]
+        if over:
+            findings.add(
+                "communities", "community_over_norm", f"{row['name']} has {' and '.join(over)}",
+                "kept as given; think of dividing it", level="warning", code=row["code"],
+            )  # fmt: skip

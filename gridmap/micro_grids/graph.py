@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +17,9 @@ __all__ = ["ALONE", "CellGraph", "make_graph"]
 
 #: Weight of a cell that must not share its unit with other households: a stack of floors, or a building too big.
 ALONE = 1_000_000
-#: Strength of the boundary between two estates.
-ESTATE = 0.7
+#: How much more than a street the boundary of an estate costs inside a unit: people of one estate share a gate and a
+#: committee.
+HOLD = 1.0
 #: Neighbours that meet over less than this without a hard line between them count as parted, metres.
 PASSAGE_M = 3.0
 
@@ -28,7 +30,8 @@ class CellGraph:
 
     Per cell: `weight` (households; `ALONE` for a cell that stays alone), `households`, `area` (m2), `perimeter` (m).
     Per edge: `length` (m), `bare` (metres of it that follow no line, weighted by 1 - strength), `strong` (metres on
-    strong lines), `open` (False where only a hard line parts the two). `things` per cell is 0 where nobody lives, 1 for
+    lines, weighted by the square of their strength: a main street inside a unit costs three times a lane, a driveway
+    a tenth), `open` (False where only a hard line parts the two). `things` per cell is 0 where nobody lives, 1 for
     a whole building or one known entrance (good alone anywhere in the band), 2 for what should meet the wish even alone
     (a piece of a bigger building, several buildings on one ground); 1 wherever people live unless it is given.
     """
@@ -66,9 +69,36 @@ class CellGraph:
 
     def pieces(self, among: np.ndarray | None = None) -> np.ndarray:
         """Number of the connected piece of each cell, over open edges (and only inside groups, where given)."""
-        keep = self.open if among is None else self.open & (among[self.a] == among[self.b])
+        return self.pieces_over(self.open if among is None else self.open & (among[self.a] == among[self.b]))
+
+    def pieces_over(self, keep: np.ndarray) -> np.ndarray:
+        """Number of the connected piece of each cell over the edges that are kept, whether open or not."""
         graph = coo_matrix((np.ones(int(keep.sum()), np.int8), (self.a[keep], self.b[keep])), shape=(len(self),) * 2)
         return connected_components(graph, directed=False)[1].astype(np.int64)
+
+    def contract(self, node: np.ndarray) -> CellGraph:
+        """The graph whose cells are groups of these: `node` numbers the group of each cell, from 0 without a gap.
+
+        A boundary between two groups is open where one of its pieces is.
+        """
+        count = int(node.max()) + 1
+        a, b = np.minimum(node[self.a], node[self.b]), np.maximum(node[self.a], node[self.b])
+        outer = a != b
+        pair, which = np.unique(a[outer] * count + b[outer], return_inverse=True)
+
+        def total(values: np.ndarray) -> np.ndarray:
+            return np.bincount(which, weights=values[outer], minlength=len(pair))
+
+        def of_groups(values: np.ndarray) -> np.ndarray:
+            return np.bincount(node, weights=values, minlength=count)
+
+        inner = np.bincount(a[~outer], weights=self.length[~outer], minlength=count)
+        return CellGraph(
+            weight=of_groups(self.weight).astype(np.int64), households=of_groups(self.households).astype(np.int64),
+            area=of_groups(self.area), perimeter=of_groups(self.perimeter) - 2.0 * inner,
+            a=pair // count, b=pair % count, length=total(self.length), bare=total(self.bare),
+            strong=total(self.strong), open=total(self.open.astype(np.float64)) > 0,
+        )  # fmt: skip
 
     def join_small(self, low: int) -> np.ndarray:
         """Open the hard edges that a piece of fewer than `low` households needs to reach a neighbour.
@@ -112,7 +142,7 @@ def make_graph(
     lines: np.ndarray,
     strengths: np.ndarray,
     *,
-    estates: np.ndarray | None = None,
+    groups: Sequence[tuple[np.ndarray, float]] = (),
     things: np.ndarray | None = None,
 ) -> CellGraph:
     """Cells of a fabric with their households and common boundaries.
@@ -125,9 +155,9 @@ def make_graph(
         One entry an atom (see `CellGraph` for `things`).
     lines, strengths
         From `block_lines`.
-    estates
-        Number of the estate of each atom, -1 for none. Between cells of different estates a boundary counts like one
-        along a fence, wherever the estate's outline is drawn: estates stay together where they fit.
+    groups
+        Groups that should stay together where they fit, such as estates: the number of the group of each cell (-1 for
+        none), and the strength that a boundary between two groups has at least, wherever their outline is drawn.
     """
     count = fabric.cells
     has = fabric.atom >= 0
@@ -143,11 +173,11 @@ def make_graph(
     edges = fabric.edges
     low, high, segment = edges.between(fabric.cell)
     strength = edges.strengths(segment, lines, strengths)
-    if estates is not None and len(estates):
-        estate = np.full(count, -1, dtype=np.int64)
-        estate[has] = estates[fabric.atom[has]]
-        parted = (estate[low] != estate[high]) & has[low] & has[high]
-        strength = np.where(parted, np.maximum(strength, ESTATE), strength)
+    apart = np.zeros(len(strength))
+    for group, least in groups:
+        parted = group[low] != group[high]
+        strength = np.where(parted, np.maximum(strength, least), strength)
+        apart = np.where(parted, np.maximum(apart, HOLD * least), apart)
     length = edges.length[segment]
     outer = np.flatnonzero(~edges.inner)
     perimeter = (
@@ -172,7 +202,7 @@ def make_graph(
         b=pair % count,
         length=shared,
         bare=total(length * (1.0 - soft)),
-        strong=total(np.where(soft >= 0.5, length * soft, 0.0)),
+        strong=total(length * (soft**2 + apart)),
         open=(hard <= 0.0) | (shared - hard >= PASSAGE_M),
         things=held,
     )

@@ -107,11 +107,11 @@ def _inner_lines(
         return nothing, nothing
     box = shapely.box(*(shapely.total_bounds(shapes) + np.array([-1.0, -1.0, 1.0, 1.0])))
     near: dict[str, gpd.GeoDataFrame | None] = {}
-    for name in ("roads", "barriers", "water"):
+    for name in ("roads", "barriers", "water", "estates"):
         frame = layers.get(name)
         usable = isinstance(frame, gpd.GeoDataFrame) and len(frame)
         near[name] = frame[shapely.intersects(frame.geometry.to_numpy(), box)] if usable else None  # type: ignore
-    found, strengths = block_lines(near["roads"], near["barriers"], near["water"])
+    found, strengths = block_lines(near["roads"], near["barriers"], near["water"], estates=near["estates"])
     along = edges.strengths(segment, found, strengths) > 0
     lines = shapely.linestrings(np.stack([edges.start, edges.end], axis=1)[segment[along]] / 1000.0)
     roads = street_lines(near["roads"])

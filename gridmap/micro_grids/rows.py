@@ -17,11 +17,14 @@ from gridmap.micro_grids.given import Given
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.levels import LEVELS, Plan, Rules
 from gridmap.micro_grids.reasons import explain
+from gridmap.micro_grids.sorts import Sort, grid_reasons, say_sorts
 from gridmap.micro_grids.towers import share_out
 from layers.findings import Findings
 from layers.schema import LAYERS
 
-__all__ = ["Result", "grid_reasons", "make_rows"]
+__all__ = ["Result", "make_rows"]
+
+_BASE = Sort("base")
 
 
 @dataclass
@@ -129,7 +132,12 @@ def _upper_codes(
             if level == "districts":
                 new = _district_codes(given.root, len(fresh), taken)
             else:
-                new = child_codes(above[mother], _order(areas[level], fresh), taken, what=level)
+                order = _order(areas[level], fresh)
+                if level == "grids":
+                    # Base grids from west to east and north to south, special ones after them.
+                    later = [(plan.sorts["grids"][unit] or _BASE).kind == "special" for unit in fresh[order].tolist()]
+                    order = order[np.argsort(later, kind="stable")]
+                new = child_codes(above[mother], order, taken, what=level)
             for unit, value in zip(fresh.tolist(), new, strict=True):
                 kept[unit] = value
                 taken.add(value)
@@ -287,18 +295,21 @@ def _micro_frame(
     zone_piece = piece[np.unique(plan.units["micro_grids"], return_index=True)[1]]
     reasons = explain(graph, plan.units["micro_grids"], table, band, piece_total[zone_piece][zone])
     old = [given.row("micro_grids", int(plan.given["micro_grids"][item])) for item in zone]
+    sorts = [plan.sorts["micro_grids"][item] for item in zone]
+    reasons = say_sorts(reasons, sorts, [band.holds(int(count)) for count in sums["households"]])
     shared = table["zone"].duplicated(keep=False).to_numpy()
     first_code = table.groupby("zone")["code"].transform("min")
     frame = frame.assign(
         name=[
-            _given_text(row, "name") or f"{int(code[12:15])}-{int(code[15:18]):02d}微网格"
-            for row, code in zip(old, table["code"], strict=True)
+            _given_text(row, "name") or f"{int(code[12:15])}-{int(code[15:18]):02d}{(sort and sort.name) or '微网格'}"
+            for row, code, sort in zip(old, table["code"], sorts, strict=True)
         ],
         parent=table["code"].str[:15],
         kind=[
-            _given_text(row, "kind") or ("special" if empty else "base")
-            for row, empty in zip(old, (sums["households"] == 0).tolist(), strict=True)
+            _given_text(row, "kind") or (sort.kind if sort else "special" if empty else "base")
+            for row, empty, sort in zip(old, (sums["households"] == 0).tolist(), sorts, strict=True)
         ],
+        site=pd.Series([sort.site if sort else None for sort in sorts], dtype="object"),
         **{column: sums[column].to_numpy() for column in sums},
         area_m2=np.round(area[zone], 2),
         compactness=np.round(compact[zone], 4),
@@ -352,13 +363,21 @@ def _upper_frame(
     frame["area_m2"] = np.round(area, 2)
     if level == "grids":
         band = rules.grids
-        peopled = zip(old, sums["households"], strict=True)
-        frame["kind"] = [_given_text(row, "kind") or ("base" if count else "special") for row, count in peopled]
+        sorts = plan.sorts["grids"]
+        frame["kind"] = [
+            _given_text(row, "kind") or (sort.kind if sort else "base" if count else "special")
+            for row, count, sort in zip(old, sums["households"], sorts, strict=True)
+        ]
+        frame["site"] = pd.Series([sort.site if sort else None for sort in sorts], dtype="object")
+        frame["name"] = [
+            _given_text(row, "name") or (sort and sort.name) or _made_name(level, code, given.name)
+            for (row, code), sort in zip(pairs, sorts, strict=True)
+        ]
         frame["buildings"] = sums["buildings"]
         frame["compactness"] = np.round(compact, 4)
         frame["within_band"] = [band.holds(int(n)) for n in sums["households"]]
-        loads, made = frame["households"].tolist(), frame["derived"].tolist()
-        frame["reason"], frame["reason_zh"] = grid_reasons(loads, made, rules)
+        said = grid_reasons(frame["households"].tolist(), frame["derived"].tolist(), band)
+        frame[["reason", "reason_zh"]] = say_sorts(said, sorts, frame["within_band"].tolist())
         for column in ("leader", "valid_from", "valid_to"):
             frame[column] = pd.Series([_given_text(row, column) for row in old], dtype="object")
     # What else the office keeps about its units stays with them.
@@ -369,27 +388,6 @@ def _upper_frame(
     order = np.argsort(np.array(own), kind="stable")
     result = gpd.GeoDataFrame(frame, geometry=areas, crs=given.crs)
     return result.iloc[order].reset_index(drop=True)
-
-
-def grid_reasons(counts: list[int], derived: list[bool], rules: Rules) -> tuple[pd.Series, pd.Series]:
-    """Why grids are out of their band, in English and Chinese; None where they are in it."""
-    band = rules.grids
-    en: list[str | None] = []
-    zh: list[str | None] = []
-    for count, made in zip(counts, derived, strict=True):
-        if band.holds(count):
-            en.append(None)
-            zh.append(None)
-        elif not made:
-            en.append(f"given with {count} households; the band is {band.low}-{band.high}")
-            zh.append(f"原有网格，{count}户；标准为{band.low}-{band.high}户")
-        elif count < band.low:
-            en.append(f"its community, or the part of it that can be reached, has no more: {count} households")
-            zh.append(f"所在社区或可达片区户数不足：{count}户")
-        else:
-            en.append(f"{count} households; no better division of its community was found")
-            zh.append(f"{count}户；未找到更好的划分")
-    return pd.Series(en, dtype="object"), pd.Series(zh, dtype="object")
 
 
 def _made_name(level: str, code: str, city: str) -> str:

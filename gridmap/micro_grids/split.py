@@ -15,10 +15,11 @@ from gridmap.micro_grids.atoms import Atoms, make_atoms
 from gridmap.micro_grids.band import Band, as_band
 from gridmap.micro_grids.chunks import Ground, make_chunks
 from gridmap.micro_grids.community import split_chunk
-from gridmap.micro_grids.given import find_given
+from gridmap.micro_grids.given import find_given, report_crowded
 from gridmap.micro_grids.households import fill_households
 from gridmap.micro_grids.levels import LEVELS, Rules
 from gridmap.micro_grids.lines import block_lines, street_lines
+from gridmap.micro_grids.places import find_places, welcome_outlines
 from gridmap.micro_grids.rows import Result, make_rows
 from layers.errors import CrsMismatch, DataBroken, MissingLayer
 from layers.findings import Findings
@@ -106,13 +107,17 @@ def split_levels(
     buildings = fill_households(buildings, findings)
 
     atoms = make_atoms(buildings, rules.micro_grids, findings, outline=given.outline)
-    ground = _ground(atoms, buildings, layers)
+    ground = _ground(atoms, buildings, layers, rules)
     chunks = make_chunks(given, ground, rules)
     done = list(mapper(split_chunk, chunks))
     cells, plan, cut = assemble(chunks, done, given)
     del done
     _report_cut(cut, atoms.parts, buildings, findings)
     result: Result = make_rows(cells, plan, atoms, buildings, given, rules, findings)
+    report_crowded(
+        result.units["communities"], households=rules.community_households, residents=rules.community_residents,
+        findings=findings,
+    )  # fmt: skip
     total = int(result.units["micro_grids"]["households"].sum())
     if total != int(buildings["households"].sum()):
         raise DataBroken(f"{int(buildings['households'].sum())} households went in and {total} came out of the split")
@@ -254,34 +259,33 @@ def _inside(buildings: gpd.GeoDataFrame, outline: shapely.Geometry, findings: Fi
     return buildings[~outside].reset_index(drop=True)
 
 
-def _ground(atoms: Atoms, buildings: gpd.GeoDataFrame, layers: Mapping[str, gpd.GeoDataFrame]) -> Ground:
-    """Building pieces and lines of the city."""
-    named = ("roads", "barriers", "water")
-    lines, strengths = block_lines(*(layers.get(item) for item in named))
+def _ground(
+    atoms: Atoms, buildings: gpd.GeoDataFrame, layers: Mapping[str, gpd.GeoDataFrame], rules: Rules
+) -> Ground:
+    """Building pieces, lines and places of the city."""
+    lines, strengths = block_lines(
+        *(layers.get(item) for item in ("roads", "barriers", "water")), estates=layers.get("estates"),
+        outlines=welcome_outlines(layers, rules.places),
+    )  # fmt: skip
     streets = np.arange(len(lines)) < len(street_lines(layers.get("roads")))
     # Noding depends on the order of lines and of their vertices: both follow from the place alone.
     lines = shapely.normalize(lines)
     order = np.lexsort((strengths, streets, shapely.to_wkb(lines)))
     lines, strengths, streets = lines[order], strengths[order], streets[order]
-    estate = _estates(atoms.geometry, layers.get("estates"))
-    none = np.full(len(atoms.geometry), -1, dtype=np.int64)
+    count = len(atoms.geometry)
+    places = find_places(layers, buildings, _owners(atoms.parts, count), rules.places)
     return Ground(
-        atoms.geometry, atoms.households, atoms.stacked, atoms.things,
-        _residents(atoms.parts, buildings, len(atoms.geometry)), none if estate is None else estate,
-        lines, strengths, streets,
+        atoms.geometry, atoms.households, atoms.stacked, atoms.things, _residents(atoms.parts, buildings, count), lines,
+        strengths, streets, places,
     )  # fmt: skip
 
 
-def _estates(atoms: np.ndarray, estates: gpd.GeoDataFrame | None) -> np.ndarray | None:
-    """Number of the estate that each building piece stands in, -1 for none; of overlapping ones the smallest."""
-    if estates is None or not len(estates):
-        return None
-    areas = estates.geometry.to_numpy()
-    found = np.full(len(atoms), -1, dtype=np.int64)
-    which, estate = shapely.STRtree(areas).query(shapely.point_on_surface(atoms), predicate="intersects")
-    order = np.lexsort((shapely.to_wkb(areas[estate]), -shapely.area(areas[estate])))
-    found[which[order]] = estate[order]
-    return found
+def _owners(parts: pd.DataFrame, count: int) -> np.ndarray:
+    """Position of the building that each building piece belongs to, the first one where several share it."""
+    owner = np.zeros(count, dtype=np.int64)
+    first = parts.drop_duplicates("atom")
+    owner[first["atom"].to_numpy()] = first["building"].to_numpy()
+    return owner
 
 
 def _source_rows(frame: pd.DataFrame, mask: np.ndarray) -> list[int | None]:

@@ -42,6 +42,8 @@ def test_a_folder_becomes_a_city_that_keeps_its_promises(folder: Path, city: Pat
     assert run("verify", city).exit_code == 0
     told = json.loads(run("verify", city, "--json").output)
     assert told["ok"] is True and len(told["promises"]) > 8
+    assert told["quality"]["city"]["households"] == 500 and told["quality"]["nested"] == 1.0
+    assert "compactness" in run("verify", city).output
     built = json.loads(run("build", folder, "-o", city.parent / "twice.gpkg", "--json").output)
     assert built["households"] == int(town()["buildings"]["households"].sum())
 

@@ -36,7 +36,8 @@ TOWER = shapely.Polygon([(100, 0), (200, 0), (200, 100), (200, 200), (100, 200)]
 EXCLAVE = box(1000, 0, 1010, 10)
 PROMISES = [
     "codes", "connected", "disjoint", "stacks", "tiled", "segments", "nested", "buildings", "footprints", "households",
-    "households_total", "within_band", "reasons", "attached", "kept", "coverage",
+    "households_total", "within_band", "reasons", "barriers", "attached", "kept",
+    "coverage",
 ]  # fmt: skip
 
 
@@ -286,6 +287,12 @@ def coverage_of_other_households(city: City) -> None:
     city.put("coverage", E1, "coverage", 0.5)
 
 
+def rail_between_homes(city: City) -> None:
+    city.frames["barriers"] = frame([shapely.LineString([(285, -5), (285, 105)])], kind=["rail"])
+    city.put("buildings", "b2", "households", 10)
+    city.put("buildings", "shed", "households", 8)
+
+
 def kind_twice(city: City) -> None:
     city.put("coverage", E2, "micro_grid", E1)
 
@@ -313,6 +320,7 @@ def kind_twice(city: City) -> None:
         (mark_is_wrong, "within_band", W2),
         (mark_is_missing, "within_band", E1),
         (no_reason, "reasons", W2),
+        (rail_between_homes, "barriers", W1),
         (thing_elsewhere, "attached", "organizations o1"),
         (thing_of_another_grid, "attached", "organizations o1"),
         (thing_of_no_micro_grid, "attached", "facilities f2"),

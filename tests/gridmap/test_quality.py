@@ -1,0 +1,105 @@
+"""The figures of quality on a drawn plan, each one counted by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+from shapely import box
+
+from gridmap.quality import Quality, measure_quality
+from gridmap.stores import create_store
+from layers.errors import MissingLayer
+
+CRS = "EPSG:4549"
+GRID, OTHER = "330483001001001", "330483001001002"
+CODES = [f"{GRID}001", f"{GRID}002", f"{GRID}003", f"{OTHER}001", f"{OTHER}002"]
+
+
+def frame(shapes: list, **columns: object) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs=CRS)
+
+
+def measured(path: Path, **changed: pd.DataFrame) -> Quality:
+    """Five squares of 100 m in a row: 25, 40, 12 households, a park, and a village of 9; a street between 1 and 2."""
+    squares = [box(x, 0, x + 100, 100) for x in range(0, 500, 100)]
+    whole = box(0, 0, 500, 100)
+    frames = {
+        "districts": frame([whole], code=["330483"]), "streets": frame([whole], code=["330483001"]),
+        "communities": frame([whole], code=["330483001001"], name=["桥东社区"]),
+        "grids": frame([box(0, 0, 300, 100), box(300, 0, 500, 100)], code=[GRID, OTHER], name=["一", "二"]),
+        "micro_grids": frame(
+            squares, code=CODES, households=[25, 40, 12, 0, 9], kind=["base", "base", "base", "special", "village"],
+            site=[None, None, None, "park", "village"],
+            reason=[None, None, "cut off by hard barriers", "nobody lives here", "village: kept whole"],
+            reason_zh=[None, None, "被隔开", "无人居住", "自然村"],
+        ),
+        "buildings": frame(
+            [box(x, 10, x + 8, 20) for x in (10, 30, 110, 130, 210, 410)], code=list("abcdef"),
+            households=[10, 15, 20, 20, 12, 9], micro_grid=[*CODES[:1] * 2, *CODES[1:2] * 2, CODES[2], CODES[4]],
+        ),
+        "roads": frame(
+            [shapely.LineString([(100, -10), (100, 110)]), shapely.LineString([(200, 0), (200, 100)])],
+            **{"class": ["residential", "footway"]},
+        ),
+    } | changed  # fmt: skip
+    facts = {"settings": json.dumps({"split": {"households": [15, 25, 40]}}), "households_in": "86", "name": "小城"}
+    with create_store(path, crs=CRS, **facts) as store:
+        store.write_all(frames.items())
+        return measure_quality(store)
+
+
+def test_figures_are_those_counted_by_hand(tmp_path: Path) -> None:
+    quality = measured(tmp_path / "city.gpkg")
+    city = quality.city
+    assert (quality.band, quality.wish) == ((15, 25, 40), (20, 30))
+    # the village of 9 and the park are counted apart
+    assert (city.micro_grids, city.villages, city.special, city.unpeopled) == (3, 1, 0, 1)
+    assert city.in_band == pytest.approx(2 / 3, abs=1e-4)
+    assert (city.several, city.in_wish) == (2, 0.5)  # 25 and 40 are several buildings, 12 is one
+    assert city.deviation == pytest.approx((0 + 15 + 13) / 25 / 3, abs=1e-4)
+    assert (city.smallest, city.largest, city.out, city.silent) == (12, 40, 2, 0)
+    assert city.compactness == pytest.approx(0.7854, abs=1e-4)
+    assert city.on_lines == 0.25  # one of four common sides; a footway bounds nothing
+    assert (quality.nested, quality.conserved, city.households) == (1.0, True, 86)
+    assert quality.exceptions["code"].tolist() == [CODES[2], CODES[3], CODES[4]]
+
+
+def test_communities_and_grids_have_figures_of_their_own(tmp_path: Path) -> None:
+    quality = measured(tmp_path / "city.gpkg")
+    assert [(item.code, item.name, item.households) for item in quality.grids] == [(GRID, "一", 77), (OTHER, "二", 9)]
+    first, second = quality.grids
+    assert first.on_lines == pytest.approx(1 / 3, abs=1e-4) and second.on_lines == 0.0
+    assert second.micro_grids == 0 and second.in_band is None
+    assert [item.households for item in quality.communities] == [86]
+
+
+def test_what_is_wrong_shows(tmp_path: Path) -> None:
+    units = [shapely.union_all([box(0, 0, 50, 100), box(60, 0, 100, 100)]), box(100, 0, 520, 100)]
+    nothing = [None, None]
+    wrong = frame(
+        units, code=CODES[:2], households=[25, 60], kind=["base"] * 2, reason=nothing, reason_zh=nothing
+    )
+    quality = measured(tmp_path / "city.gpkg", micro_grids=wrong)
+    assert quality.city.connected == 0.5 and quality.city.silent == 1
+    assert quality.nested < 1 and not quality.conserved
+
+
+def test_the_sentences_name_every_exception_with_people(tmp_path: Path) -> None:
+    lines = measured(tmp_path / "city.gpkg").sentences()
+    assert "66.7%" in lines[0] and "25.0% of the boundary" in lines[2]
+    assert [line.split()[0] for line in lines[3:]] == [CODES[2], CODES[4]]
+
+
+def test_plain_figures_are_json(tmp_path: Path) -> None:
+    told = json.loads(json.dumps(measured(tmp_path / "city.gpkg").to_dict(), allow_nan=False))
+    assert told["exceptions"][0]["reason_zh"] == "被隔开"
+
+
+def test_without_micro_grids_there_is_nothing_to_measure(tmp_path: Path) -> None:
+    with create_store(tmp_path / "empty.gpkg", crs=CRS) as store, pytest.raises(MissingLayer):
+        measure_quality(store)
