@@ -1,0 +1,432 @@
+"""Where the next facility of a kind belongs in a city: candidates, walks, a plan with its bound, before and after."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from gridmap.access.coverage import coverage
+from gridmap.access.siting import METHODS, Siting, solve_siting
+from gridmap.access.siting_candidates import buildable_cells, closer_than, inside, street_corners, thinned
+from gridmap.access.walk import walk_pairs
+from gridmap.covering import READ, walking_network
+from gridmap.maps.folium_map import draw
+from gridmap.maps.page import write_page
+from gridmap.norms import load_norms
+from gridmap.progress import Progress, silent
+from gridmap.settings import CoverSettings
+from gridmap.stores import Store, open_store
+from layers.errors import BadFile, MissingLayer, WrongCall
+from layers.findings import Findings
+from layers.read import read_layer
+
+__all__ = ["SitePlan", "draw_plan", "site_city", "write_sites"]
+
+#: Candidates from street corners are no nearer to each other than this, and no more than so many.
+_CORNERS_APART_M, _MOST = 40.0, 3000
+
+#: What a plan counts, households first.
+_LAYERS = ("districts", "communities", "green", "water", "barriers", "roads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SitePlan:
+    """What `site_city` found.
+
+    Parameters
+    ----------
+    kind, zh, en, radius_m, verified
+        Kind and its titles; the longest walk that counts, and whether it is a norm that somebody has checked.
+    siting
+        The answer with bound, gap and, where the request cannot be met, the reason.
+    sites
+        New places, the most useful first: `rank`, `code`, `gain` (weight within the radius that no other facility in
+        use reaches), `serves` (weight that is nearest to it), geometry in the city's CRS.
+    candidates, existing
+        How many were looked at, and how many facilities of the kind there are and stay.
+    weight, total, before, after
+        What was counted (`households` or a need), how much there is, and how much of it lies within the radius before
+        and after.
+    coverage
+        The coverage table before (`now`) and after (`planned`).
+    findings
+        What was odd about streets and files.
+    """
+
+    kind: str
+    zh: str
+    en: str
+    radius_m: float
+    verified: bool
+    siting: Siting
+    sites: gpd.GeoDataFrame
+    candidates: int
+    existing: int
+    weight: str
+    total: float
+    before: float
+    after: float
+    coverage: pd.DataFrame
+    facilities: gpd.GeoDataFrame
+    findings: Findings
+
+    def words(self, lang: str = "zh") -> str:
+        """The plan in a few sentences."""
+        answer, new = self.siting, len(self.sites)
+        zh = lang == "zh"
+        if answer.refusal is not None:
+            nearest = "、".join(f"{name} = {value:g}" for name, value in answer.refusal.nearest.items())
+            if zh:
+                return f"无法满足: {answer.refusal.zh}。" + (f"最接近的可行要求: {nearest}。" if nearest else "")
+            offer = f" The nearest that can: {nearest}." if nearest else ""
+            return f"This cannot be met: {answer.refusal.en}.{offer}"
+        part = [share / self.total if self.total else 1.0 for share in (self.before, self.after)]
+        proof = "已证明最优" if zh else "proven best"
+        if answer.status != "optimal":
+            gap = f"{answer.gap:.1%}"
+            proof = f"与理论上限差距不超过 {gap}" if zh else f"no plan can be better by more than {gap}"
+        if zh:
+            mark = "" if self.verified else "（该距离未经核对）"
+            return (
+                f"{self.zh}: 新增 {new} 处（现有 {self.existing} 处保留, 备选 {self.candidates} 处）。"
+                f"{self.radius_m:g} 米以内{mark}: {self.before:,.0f} → {self.after:,.0f}"
+                f"（{part[0]:.1%} → {part[1]:.1%}）。{proof}。"
+            )
+        mark = "" if self.verified else " (a distance that nobody has checked)"
+        return (
+            f"{self.en}: {new} new places ({self.existing} exist and stay, {self.candidates} candidates). Within "
+            f"{self.radius_m:g} m{mark}: {self.before:,.0f} -> {self.after:,.0f} {self.weight} "
+            f"({part[0]:.1%} -> {part[1]:.1%}); {proof}."
+        )
+
+
+    def facts(self) -> dict[str, object]:
+        """The plan as JSON has it; NaN and infinity are null."""
+        answer = self.siting
+        numbers = {
+            name: value if np.isfinite(value) else None
+            for name, value in (("objective", answer.objective), ("bound", answer.bound), ("gap", answer.gap))
+        }
+        refusal = answer.refusal
+        return {
+            "kind": self.kind, "method": answer.method, "status": answer.status, **numbers, "radius_m": self.radius_m,
+            "verified": self.verified, "weight": self.weight, "total": self.total, "before": self.before,
+            "after": self.after, "existing": self.existing, "candidates": self.candidates,
+            "sites": [
+                {"rank": int(row.rank), "code": row.code, "x": row.geometry.x, "y": row.geometry.y,
+                 "gain": float(row.gain), "serves": float(row.serves)}
+                for row in self.sites.itertuples()
+            ],
+            "refusal": None if refusal is None else {
+                "en": refusal.en, "zh": refusal.zh, "nearest": refusal.nearest
+            },
+            "words": {"zh": self.words("zh"), "en": self.words("en")},
+        }  # fmt: skip
+
+
+def write_sites(plan: SitePlan, path: str | Path) -> None:
+    """The new places as a file: GeoPackage in the city's CRS, or GeoJSON in longitude and latitude."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".gpkg", ".geojson"):
+        raise WrongCall(f"places are written as .gpkg or .geojson, not {suffix or Path(path).name!r}")
+    (plan.sites.to_crs(4326) if suffix == ".geojson" else plan.sites).to_file(path)
+
+
+def site_city(
+    city: str | Path,
+    *,
+    kind: str,
+    count: int | None = None,
+    cover_all: bool = False,
+    radius_m: float | None = None,
+    method: str | None = None,
+    candidates: str | Path | None = None,
+    exclude: str | Path | None = None,
+    prefer: str | Path | None = None,
+    give_up: float = 0.02,
+    spacing_m: float = 0.0,
+    weight: str = "households",
+    norms: str | Path | None = None,
+    datum: str | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> SitePlan:
+    """Choose places for new facilities of a kind.
+
+    Parameters
+    ----------
+    city
+        Store URL.
+    kind
+        Facility kind; those that exist stay in use.
+    count
+        How many new ones; or
+    cover_all
+        as few as reach everybody within the radius.
+    radius_m
+        Longest walk that counts, metres; the norm's distance without it.
+    method
+        One of `METHODS`; `max-cover` for a count and `set-cover` for `cover_all` without it.
+    candidates
+        A file of places (points or areas: idle plots), or an ESRI ASCII grid (`.asc`) of buildable land in the city's
+        CRS; corners of the city's streets without it.
+    exclude, prefer
+        Files of areas: no place in the first; places in the second are wished for.
+    give_up
+        Share of the objective that may be given up for wished-for places.
+    spacing_m
+        Straight metres between any two new places, and between new and existing ones.
+    weight
+        What is counted: `households`, or a need such as `aged_60`, as the layer buildings has it.
+    norms
+        Norms file of one's own.
+    datum
+        Datum of the files, where they do not say.
+    seed
+        Of the search.
+
+    Raises
+    ------
+    WrongCall
+        For an unknown kind or method, a kind without a distance and no radius, no count, or a weight that the
+        buildings do not have.
+    MissingLayer
+        Where the city has no buildings or, without a file, no streets.
+    """
+    method = _method(method, count, cover_all)
+    table = load_norms(norms)
+    norm = table[kind]
+    radius = radius_m if radius_m is not None else norm.metres
+    if radius is None:
+        raise WrongCall(f"{kind} has no distance in {table.name}; name one with --radius")
+    with open_store(city) as store:
+        progress("reading", 0.05)
+        findings = Findings()
+        kept = set(store.layers())
+        layers: dict[str, gpd.GeoDataFrame | pd.DataFrame] = {
+            name: store.read(name) for name in READ if name in kept
+        }
+        limit_m = max(_cover_settings(store).limit_m, radius)
+        crs = store.crs
+    buildings = layers.get("buildings")
+    if not isinstance(buildings, gpd.GeoDataFrame) or not len(buildings):
+        raise MissingLayer("the city has no buildings; build it again with a layer buildings in its folder")
+    if weight not in buildings:
+        raise WrongCall(f"the buildings have no column {weight!r} to count; take households or a need that they have")
+    facilities = layers.get("facilities")
+    exist = facilities[facilities["kind"] == kind] if isinstance(facilities, gpd.GeoDataFrame) else None
+    exist = gpd.GeoDataFrame({"code": []}, geometry=[], crs=crs) if exist is None else exist
+    exist = exist[~(exist.geometry.isna() | exist.geometry.is_empty)]
+
+    progress("gathering candidates", 0.15)
+    free = _candidates(candidates, layers.get("roads"), crs, datum, findings)
+    if exclude is not None:
+        free = free[~inside(free, _areas(exclude, crs, datum, findings))]
+    if not len(free):
+        raise WrongCall("no candidate is left; name other candidates or exclude less")
+    places = gpd.GeoDataFrame(
+        {"code": [str(at) for at in range(len(free) + len(exist))]},
+        geometry=[*free.geometry, *exist.geometry], crs=crs,
+    )
+    wish = None
+    if prefer is not None:
+        wish = np.concatenate([
+            inside(free, _areas(prefer, crs, datum, findings)).astype(float), np.zeros(len(exist))
+        ])  # fmt: skip
+
+    progress("walking between homes and candidates", 0.3)
+    weights = pd.to_numeric(buildings[weight]).fillna(0).to_numpy(dtype="float64")
+    network = walking_network(layers, findings)
+    reach = radius if method.endswith("cover") else limit_m
+    # where everybody is to be reached, how far the farthest would have to walk is part of the answer
+    followed = radius if method == "max-cover" else limit_m
+    asks = buildings[weights > 0].reset_index(drop=True)
+    pairs = walk_pairs(asks, places, network, limit_m=followed)
+    metres = csr_array(
+        (pairs["metres"].to_numpy(), (pairs["building"].to_numpy(), pairs["facility"].astype(int).to_numpy())),
+        shape=(len(asks), len(places)),
+    )
+    progress("choosing", 0.6)
+    siting = solve_siting(
+        metres, method=method, weights=weights[weights > 0], radius_m=reach,
+        count=None if count is None else count + len(exist), fixed=range(len(free), len(places)),
+        apart=closer_than(places, spacing_m), prefer=wish, give_up=give_up if wish is not None else 0.0, seed=seed,
+    )  # fmt: skip
+    progress("before and after", 0.85)
+    return _plan(
+        kind, norm.zh, norm.en, radius, bool(norm.distance_verified and radius == norm.metres), siting, free, exist,
+        weight, weights[weights > 0], metres, asks, layers["micro_grids"], findings,
+    )
+
+
+def draw_plan(city: str | Path, plan: SitePlan, path: str | Path, *, lang: str = "zh") -> Path:
+    """A map page of the plan: coverage now and as planned to switch between, with the new places.
+
+    It opens without a network.
+    """
+    with open_store(city) as store:
+        micro_grids = store.read("micro_grids")
+        frames = {name: store.read(name) for name in _LAYERS if name in store.layers()}
+        name = store.meta().get("name", "")
+    page = draw(
+        micro_grids, measure=f"coverage:{_titles(plan.zh)[1]}",
+        layers={**frames, "coverage": plan.coverage, "facilities": plan.facilities},
+        title=f"{name} · {plan.words(lang)}", lang=lang,
+    )
+    return write_page(page, path, self_contained=True)
+
+
+def _titles(zh: str) -> tuple[str, str]:
+    """What the measures before and after are called on the map."""
+    return f"{zh}（现状 now）", f"{zh}（方案 planned）"
+
+
+def _method(method: str | None, count: int | None, cover_all: bool) -> str:
+    if (count is None) == (not cover_all):
+        raise WrongCall("say how many new facilities (--count N) or that everybody is to be reached (--cover-all)")
+    if count is not None and count < 1:
+        raise WrongCall(f"the number of new facilities must be 1 or more, not {count}")
+    method = method or ("set-cover" if cover_all else "max-cover")
+    if method not in METHODS:
+        raise WrongCall(f"method must be one of {', '.join(METHODS)}, not {method!r}; correct it")
+    if cover_all != (method == "set-cover"):
+        raise WrongCall("set-cover goes with --cover-all, the other methods with --count")
+    return method
+
+
+def _cover_settings(store: Store) -> CoverSettings:
+    kept = json.loads(store.meta().get("settings", "{}")).get("cover", {})
+    return CoverSettings(**{key: value for key, value in kept.items() if key in CoverSettings.__dataclass_fields__})
+
+
+def _candidates(
+    path: str | Path | None, roads: object, crs: Any, datum: str | None, findings: Findings
+) -> gpd.GeoDataFrame:
+    if path is None:
+        if not isinstance(roads, gpd.GeoDataFrame) or not len(roads):
+            raise MissingLayer("the city has no roads to take corners of; name a file of candidates (--candidates)")
+        return thinned(street_corners(roads), apart_m=_CORNERS_APART_M, most=_MOST)
+    if Path(path).suffix.lower() == ".asc":
+        return thinned(_ascii_grid(Path(path), crs), apart_m=0, most=_MOST)
+    found = _read(path, crs, datum, findings)
+    return found.assign(geometry=found.geometry.representative_point())
+
+
+def _areas(path: str | Path, crs: Any, datum: str | None, findings: Findings) -> gpd.GeoDataFrame:
+    return _read(path, crs, datum, findings)
+
+
+def _read(path: str | Path, crs: Any, datum: str | None, findings: Findings) -> gpd.GeoDataFrame:
+    """Rows with a place of any file that a city folder may hold, in the city's CRS."""
+    if not Path(path).is_file():
+        raise BadFile(f"cannot read {path}: there is no such file; name one")
+    frame, odd = read_layer(path, "green" if _is_drawn(path) else "facilities", datum=datum, crs=crs)
+    findings.extend(odd)
+    frame = frame.to_crs(crs)
+    return frame[~(frame.geometry.isna() | frame.geometry.is_empty)].reset_index(drop=True)
+
+
+def _is_drawn(path: str | Path) -> bool:
+    """Whether a file holds areas or lines; then its rows need no kind."""
+    import pyogrio
+
+    try:
+        return "Polygon" in str(pyogrio.read_info(path)["geometry_type"])
+    except (pyogrio.errors.DataSourceError, ValueError):
+        return False
+
+
+def _ascii_grid(path: Path, crs: Any) -> gpd.GeoDataFrame:
+    """Buildable cells of an ESRI ASCII grid."""
+    head: dict[str, float] = {}
+    try:
+        lines = path.read_text(encoding="ascii").split("\n")
+        while lines and lines[0][:1].isalpha():
+            name, value = lines.pop(0).split()
+            head[name.lower()] = float(value)
+        land = np.array([[float(cell) for cell in line.split()] for line in lines if line.strip()])
+        cell, rows = head["cellsize"], int(head["nrows"])
+        shift = cell / 2 if "xllcenter" in head else 0.0
+        west = head.get("xllcorner", head.get("xllcenter", 0.0)) - shift
+        south = head.get("yllcorner", head.get("yllcenter", 0.0)) - shift
+        if land.shape != (rows, int(head["ncols"])):
+            raise ValueError
+    except (OSError, UnicodeDecodeError, ValueError, KeyError):
+        raise BadFile(f"{path} is not an ESRI ASCII grid; write ncols, nrows, xllcorner, yllcorner, cellsize") from None
+    land[land == head.get("nodata_value", -9999.0)] = np.nan
+    return buildable_cells(land, west=west, north=south + rows * cell, cell_m=cell, crs=crs)
+
+
+def _plan(
+    kind: str, zh: str, en: str, radius: float, verified: bool, siting: Siting, free: gpd.GeoDataFrame,
+    exist: gpd.GeoDataFrame, weight: str, weights: np.ndarray, metres: csr_array, asks: gpd.GeoDataFrame,
+    micro_grids: gpd.GeoDataFrame | pd.DataFrame, findings: Findings,
+) -> SitePlan:  # fmt: skip
+    have = np.arange(len(free), len(free) + len(exist))
+    used = np.array(siting.facilities, dtype=np.intp)
+    new = used[used < len(free)]
+    now, planned = _nearest(metres, have), _nearest(metres, np.union1d(have, new))
+    gain, serves = _use(metres, new, have, weights, siting.assigned, radius)
+    order = np.lexsort((new, -serves, -gain))
+    sites = gpd.GeoDataFrame(
+        {
+            "rank": np.arange(1, len(new) + 1), "code": [f"N{at + 1:03d}" for at in range(len(new))], "kind": kind,
+            "gain": gain[order], "serves": serves[order],
+        },
+        geometry=free.geometry.to_numpy()[new[order]], crs=free.crs,
+    )
+    titles = _titles(zh)
+    table = coverage(
+        micro_grids, asks, pd.DataFrame({titles[0]: now, titles[1]: planned}).replace(np.inf, np.nan),
+        dict.fromkeys(titles, radius),
+    )
+    shown = [
+        gpd.GeoDataFrame(
+            {"code": part["code"].to_numpy(), "name": name, "kind": title}, geometry=part.geometry.to_numpy(),
+            crs=free.crs,
+        )
+        for part, names, kinds in ((exist, exist.get("name"), titles), (sites, sites["code"], titles[1:]))
+        for title in kinds for name in [names.to_numpy() if names is not None else ""] if len(part)
+    ]
+    total, inside_m = float(weights.sum()), radius + 1e-6
+    return SitePlan(
+        kind=kind, zh=zh, en=en, radius_m=radius, verified=verified, siting=siting, sites=sites, candidates=len(free),
+        existing=len(exist), weight=weight, total=total, before=float(weights[now <= inside_m].sum()),
+        after=float(weights[planned <= inside_m].sum()), coverage=table,
+        facilities=gpd.GeoDataFrame(pd.concat(shown, ignore_index=True), crs=free.crs) if shown else sites.iloc[:0],
+        findings=findings,
+    )
+
+
+def _nearest(metres: csr_array, columns: np.ndarray) -> np.ndarray:
+    """Metres of each row to the nearest of the columns, inf where none is near."""
+    used = np.zeros(metres.shape[1], dtype=bool)
+    used[columns] = True
+    row = np.repeat(np.arange(metres.shape[0]), np.diff(metres.indptr))
+    keep = used[metres.indices]
+    nearest = np.full(metres.shape[0], np.inf)
+    np.minimum.at(nearest, row[keep], metres.data[keep])
+    return nearest
+
+
+def _use(
+    metres: csr_array, new: np.ndarray, have: np.ndarray, weights: np.ndarray, assigned: np.ndarray, radius: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each new place the weight that it alone brings within the radius, and the weight that it serves."""
+    used = np.zeros(metres.shape[1], dtype=bool)
+    used[np.union1d(new, have)] = True
+    row = np.repeat(np.arange(metres.shape[0]), np.diff(metres.indptr))
+    keep = used[metres.indices] & (metres.data <= radius + 1e-6)
+    row, column = row[keep], metres.indices[keep]
+    alone = np.bincount(row, minlength=metres.shape[0])[row] == 1
+    gain = np.bincount(column[alone], weights[row[alone]], minlength=metres.shape[1])
+    served = assigned >= 0
+    serves = np.bincount(assigned[served], weights[served], minlength=metres.shape[1])
+    return gain[new], serves[new]
