@@ -44,7 +44,9 @@ class Wishes:
     mends: int = 150
 
 
-def balance(graph: CellGraph, band: Band, *, seed: int, wishes: Wishes | None = None) -> np.ndarray:
+def balance(
+    graph: CellGraph, band: Band, *, seed: int, wishes: Wishes | None = None, start: np.ndarray | None = None
+) -> np.ndarray:
     """Unit number of each cell, from 0, each unit in one piece over open edges.
 
     Parameters
@@ -55,6 +57,9 @@ def balance(graph: CellGraph, band: Band, *, seed: int, wishes: Wishes | None = 
         Households a unit should have.
     seed
         Same seed, same answer.
+    start
+        A plan to begin with, each unit in one piece; with `wishes.rounds` of 0 only what misses the wish is cut anew,
+        together with its neighbours.
 
     Returns
     -------
@@ -69,13 +74,15 @@ def balance(graph: CellGraph, band: Band, *, seed: int, wishes: Wishes | None = 
     order = np.argsort(piece, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(piece[order]) > 0])
     for cells in np.split(order, starts[1:]):  # pieces do not know each other
-        here = _balance_piece(graph.part(cells), band, seed, wishes)
+        here = _balance_piece(graph.part(cells), band, seed, wishes, None if start is None else start[cells])
         unit[cells] = here + count
         count += int(here.max()) + 1
     return unit
 
 
-def _balance_piece(graph: CellGraph, band: Band, seed: int, wishes: Wishes) -> np.ndarray:
+def _balance_piece(
+    graph: CellGraph, band: Band, seed: int, wishes: Wishes, start: np.ndarray | None
+) -> np.ndarray:
     n = len(graph)
     peopled = graph.weight > 0
     total = int(graph.weight[graph.weight < ALONE].sum())
@@ -103,9 +110,12 @@ def _balance_piece(graph: CellGraph, band: Band, seed: int, wishes: Wishes) -> n
 
     single = _single_costs(graph, load, states, band)
     things = graph.things.astype(np.float64)
-    zone, zones = plant(load, single, states, close, indptr, nbr, is_open, affinity, cut, own_seed, 5)
-    if zones < 0:  # cannot be: the piece is connected
-        raise AssertionError("a piece of cells fell apart")
+    if start is None:
+        zone, zones = plant(load, single, states, close, indptr, nbr, is_open, affinity, cut, own_seed, 5)
+        if zones < 0:  # cannot be: the piece is connected
+            raise AssertionError("a piece of cells fell apart")
+    else:
+        zone = np.unique(start, return_inverse=True)[1].astype(np.int64)
     most = max(400, int(12 * n * band.high / max(total, 1)))
     nodes = Nodes(weight, things, load, single, graph.area, graph.perimeter)
     ties = Ties(indptr, nbr, length, bare, strong, is_open, affinity, cut)
