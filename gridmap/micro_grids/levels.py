@@ -15,6 +15,7 @@ import numpy as np
 
 from gridmap.micro_grids.balance import Wishes, balance
 from gridmap.micro_grids.band import GRIDS, MICRO_GRIDS, Band
+from gridmap.micro_grids.exchange import exchange
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.lines import ESTATE
 from gridmap.micro_grids.places import LAND, CellPlaces, PlaceRules, hold_together
@@ -140,10 +141,13 @@ def plan_levels(
                 opened[rest] |= made.crossed
                 alone[rest] |= made.empty
         units[level] = unit
-        origin[level] = known[np.unique(unit, return_index=True)[1]]
         if level in sorts:
             sorts[level] = said
         parent = unit
+    _exchange(graph, given, units, sorts, opened, alone, rules, places)
+    for level in LEVELS:
+        known = given.get(level, np.full(count, -1, dtype=np.int64))
+        origin[level] = known[np.unique(units[level], return_index=True)[1]]
     last = units["micro_grids"]
     total = int(last.max()) + 1
     return Plan(
@@ -153,6 +157,56 @@ def plan_levels(
         unpeopled=np.bincount(last, weights=alone, minlength=total) > 0,
         sorts=sorts,
     )
+
+
+def _exchange(
+    graph: CellGraph,
+    given: Mapping[str, np.ndarray],
+    units: dict[str, np.ndarray],
+    sorts: dict[str, list[Sort | None]],
+    opened: np.ndarray,
+    alone: np.ndarray,
+    rules: Rules,
+    places: CellPlaces | None,
+) -> None:
+    """Exchange across the borders of derived base grids, community by community, in place."""
+    nothing = np.full(len(graph), -1, dtype=np.int64)
+    grid, micro = units["grids"], units["micro_grids"]
+    plain = np.array([sort is None for sort in sorts["grids"]], dtype=bool)
+    movable = (given.get("grids", nothing) < 0) & plain[grid]
+    own = np.array([sort is not None for sort in sorts["micro_grids"]], dtype=bool)
+    still = own[micro] | alone | (given.get("micro_grids", nothing) >= 0)
+    old = micro.copy()
+    for number in np.unique(units["communities"][movable]).tolist():
+        cells = np.flatnonzero(movable & (units["communities"] == number))
+        if len(np.unique(grid[cells])) < 2:
+            continue
+        part = graph.part(cells)
+        around = None if places is None else places.part(cells)
+        village = _villages(part, rules, around)
+        fixed = still[cells] if village is None else still[cells] | (village >= 0)
+        fixed = np.isin(micro[cells], np.unique(micro[cells][fixed]))
+        hard = ~part.open
+        if around is not None:
+            _hold_groups(part, around, rules)
+        label, moved = exchange(
+            part, micro[cells], grid[cells], fixed, (rules.micro_grids, rules.grids), seed=rules.seed,
+            wishes=rules.wishes,
+        )  # fmt: skip
+        micro[cells] = int(micro.max()) + 1 + label
+        grid[cells] = moved
+        still[cells] = fixed
+        opened[cells] = np.where(fixed, opened[cells], _crosses(part, label, hard))
+    first, number_of = np.unique(micro, return_index=True, return_inverse=True)[1:]
+    units["micro_grids"] = number_of
+    sorts["micro_grids"] = [sorts["micro_grids"][old[cell]] for cell in first.tolist()]
+
+
+def _hold_groups(graph: CellGraph, places: CellPlaces, rules: Rules) -> None:
+    """Shut the boundaries of the estates that are units, or can surely be divided into them."""
+    for group, strength in places.groups:
+        if strength >= ESTATE:
+            hold_together(graph, group, rules.micro_grids)
 
 
 def derive_communities(graph: CellGraph, residents: np.ndarray, rules: Rules) -> np.ndarray:
@@ -321,9 +375,7 @@ def _micro_grids(part: CellGraph, far: np.ndarray, rules: Rules, places: CellPla
         rest = np.flatnonzero(~whole)
         town = graph.part(rest)
         if places is not None:
-            for group, strength in places.groups:
-                if strength >= ESTATE:
-                    hold_together(town, group[peopled][rest], rules.micro_grids)
+            _hold_groups(town, places.part(peopled).part(rest), rules)
         town.join_small(low)
         unit[rest] = made + balance(town, rules.micro_grids, seed=rules.seed, wishes=rules.wishes)
     unit = np.unique(unit, return_inverse=True)[1]
