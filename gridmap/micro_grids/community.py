@@ -81,7 +81,9 @@ def split_chunk(chunk: Chunk) -> ChunkSplit:
     if "micro_grids" in given and (chunk.implied >= 0).any():
         grids, lowest = given.get("grids", np.full(fabric.cells, -1, dtype=np.int64)), given["micro_grids"]
         given["grids"] = np.where((grids < 0) & (lowest >= 0), chunk.implied[np.maximum(lowest, 0)], grids)
-    residents = np.where(fabric.atom >= 0, ground.residents[np.maximum(fabric.atom, 0)], 0.0)
+    residents = np.zeros(fabric.cells)
+    built = np.flatnonzero(fabric.atom >= 0)
+    residents[built] = ground.residents[fabric.atom[built]]
     far = _far_cells(fabric, ground.geometry, ground.households, rules)
     plan = plan_levels(graph, given, residents, far, rules, around)
     cells = dissolve(fabric.faces, fabric.cell)
