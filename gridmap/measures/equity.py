@@ -130,7 +130,8 @@ def equity_table(
     [[0.25, 0.75]]
     """
     asked = {
-        "coverage": (coverage, ["micro_grid", "kind", "coverage"]), "micro_grids": (micro_grids, ["code", "households"]),
+        "coverage": (coverage, ["micro_grid", "kind", "coverage"]),
+        "micro_grids": (micro_grids, ["code", "households"]),
     }
     for name, (frame, wanted) in asked.items():
         missing = [column for column in wanted if column not in frame]

@@ -58,8 +58,8 @@ def hot_spots(
     Returns
     -------
     DataFrame on the index of `areas`: `local_moran`, `p_moran` (one-sided pseudo p), `gi_star` (z-score), `p_gi`
-    (normal, two-sided), and `cluster`: `low` or `high` (a low value among low ones, a high among high ones), `low_outlier`,
-    `high_outlier` (unlike its neighbours), `none` (not beyond chance) or `no_data`.
+    (normal, two-sided), and `cluster`: `low` or `high` (a low value among low ones, a high among high ones),
+    `low_outlier`, `high_outlier` (unlike its neighbours), `none` (not beyond chance) or `no_data`.
 
     Raises
     ------
