@@ -25,7 +25,7 @@ def unpeopled(part: CellGraph, far: np.ndarray, *, low: int, least_m2: float, wi
     least_m2
         Least ground of a tract.
     wide_m2
-        Most ground that such a way may take.
+        Most ground that such a way may take; a strip takes as much as a square of its perimeter.
 
     Returns
     -------
@@ -80,8 +80,8 @@ def _way(
     part: CellGraph, neighbours: list[list[int]], start: np.ndarray, group: np.ndarray, total: np.ndarray, most: float
 ) -> list[int]:
     """Empty cells of least ground from a group to another one where people live (Dijkstra); none where there is no
-    way within the limit."""
-    area = part.area
+    way within the limit. A strip counts as much as the square of its perimeter: it would make a tentacle."""
+    area = np.maximum(part.area, (part.perimeter / 4.0) ** 2)
     cost = dict.fromkeys(start.tolist(), 0.0)
     before: dict[int, int] = {}
     heap = [(0.0, cell) for cell in start.tolist()]
