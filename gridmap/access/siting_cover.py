@@ -95,9 +95,8 @@ def most(problem: Problem, *, seed: int = 0, costs: Floats | None = None, budget
         assert problem.count is not None
         costs, budget = np.ones(problem.candidates), float(problem.count - len(problem.fixed))
     assert budget is not None
-    uniform = bool((costs == 1).all())
-    if uniform and cover.rows.nnz <= EXACT_PAIRS:
-        found = cover_most(cover.rows, cover.weights, problem)
+    if cover.rows.nnz <= EXACT_PAIRS:
+        found = cover_most(cover.rows, cover.weights, problem, purse=(costs, budget))
         if found.status != "stopped":
             return _moved(found, reached_by_fixed)
     columns, fixed, (begins, conflict) = cover.columns, _mask(problem), problem.conflicts

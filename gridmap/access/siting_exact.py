@@ -110,12 +110,21 @@ def cover_everybody(cover: csr_array, problem: Problem, *, floor: tuple[Floats, 
 
 
 def cover_most(
-    cover: csr_array, weights: Floats, problem: Problem, *, floor: tuple[Floats, float] | None = None
+    cover: csr_array, weights: Floats, problem: Problem, *, floor: tuple[Floats, float] | None = None,
+    purse: tuple[Floats, float] | None = None,
 ) -> Exact:
-    """Most weight reached; objective and bound are positive. `floor`: most wished for at no less than that weight."""
+    """Most weight reached; objective and bound are positive.
+
+    `floor`: most wished for at no less than that weight. `purse`: costs of places and what they may cost together;
+    fixed ones cost nothing.
+    """
     reached = len(weights)
     low, high = _places(problem, reached)
     rows = [(csr_array(hstack([-cover, eye_array(reached)])), -np.inf, 0.0), *_side(problem, reached)]
+    if purse is not None:
+        costs = np.concatenate([purse[0], np.zeros(reached)])
+        costs[problem.fixed] = 0.0
+        rows.append((csr_array(costs[None, :]), -np.inf, purse[1] + 1e-9))
     cost = np.concatenate([np.zeros(problem.candidates), -weights])
     if floor is not None:
         wish, least = floor
