@@ -21,13 +21,19 @@ from scipy.sparse.csgraph import connected_components
 
 from gridmap.access.frames import require_metres, whole_numbers
 from gridmap.access.held_to import aligned, limits, within
+from gridmap.access.reasons import Explainer
 from gridmap.norms import Norms
 from layers.errors import WrongCall
+from layers.schema import NEEDS
 
 __all__ = ["COLUMNS", "find_gaps"]
 
 #: Columns of the result, as the layer `gaps` has them.
 COLUMNS = ("kind", "households", "residents", "walk_m_mean", "rank")
+NEEDS_COLUMNS = tuple(need.name for need in NEEDS)
+REASON_COLUMNS = (
+    "reason", "reason_zh", "nearest", "straight_m", "between", "closing_x", "closing_y", "closing_households",
+)  # fmt: skip
 
 #: Corners are rounded with this many segments a quarter, and outlines simplified by this share of the merging distance.
 _ROUND = 6
@@ -44,6 +50,8 @@ def find_gaps(
     outline: Outline | None = None,
     merge_m: float = 60.0,
     min_households: int = 1,
+    explainer: Explainer | None = None,
+    drawn: dict[bytes, shapely.Geometry] | None = None,
 ) -> gpd.GeoDataFrame:
     """Gap areas of each facility kind.
 
@@ -62,6 +70,11 @@ def find_gaps(
         Buildings at most this far apart (metres between their outlines) belong to one gap.
     min_households
         Smaller gaps are left out.
+    explainer
+        Says of each gap why it is one and where a facility would close it: more columns (`access.reasons`).
+    drawn
+        Areas drawn by an earlier call for the same buildings, `merge_m` and outline; taken where a gap is the same, and
+        added to.
 
     Returns
     -------
@@ -69,7 +82,9 @@ def find_gaps(
     `residents` (Int64; residents null where not known) beyond the norm; `walk_m_mean` in metres, weighted by
     households, over those that reach any facility at all (null where none does); `rank` within the kind, 1 the most
     households (ties: the more residents, then the one farther west, then south).
-    Buildings without geometry cannot be drawn and are in none.
+    Buildings without geometry cannot be drawn and are in none. Counts of needs follow where buildings have them, and
+    with an `explainer`: `reason`, `reason_zh`, `nearest` (facility), `straight_m` to it, `between` (kind of barrier),
+    `closing_x`, `closing_y` (in the CRS of the buildings) and `closing_households` that a facility there would serve.
 
     Raises
     ------
@@ -97,19 +112,24 @@ def find_gaps(
     close = _close(homes["shape"].to_numpy(), merge_m)
 
     found = []
-    drawn: dict[bytes, shapely.Geometry] = {}
+    drawn = {} if drawn is None else drawn
     for limit in limits(norms):  # one kind at a time
         if limit.kind not in metres:
             continue
         walk = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)[homes["row"]]
         beyond = np.flatnonzero(~within(walk, limit))
         gaps = _gaps(homes.iloc[beyond].assign(walk=walk[beyond]), close[beyond][:, beyond], min_households)
-        for members, gap in gaps:
+        rows = [homes["row"].to_numpy()[beyond[members]] for members, _ in gaps]
+        everywhere = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)
+        reasons: list[dict[str, object]] = (
+            [{}] * len(gaps) if explainer is None else explainer.explain(limit, rows, everywhere)
+        )
+        for (members, gap), row, reason in zip(gaps, rows, reasons, strict=True):
             # many kinds have the very same gap: it is drawn once
-            key = homes["row"].to_numpy()[beyond[members]].tobytes()
+            key = row.tobytes()
             if key not in drawn:
                 drawn[key] = _draw(homes["shape"].to_numpy()[beyond[members]], merge_m, edge)
-            found.append({"kind": limit.kind, **gap, "geometry": drawn[key]})
+            found.append({"kind": limit.kind, **gap, **reason, "geometry": drawn[key]})
     return _ranked(found, buildings)
 
 
@@ -122,8 +142,12 @@ def _homes(buildings: gpd.GeoDataFrame) -> pd.DataFrame:
         known = buildings["residents"].notna().to_numpy()
         residents[known] = whole_numbers(buildings, "residents", "buildings")[known]
     row = np.flatnonzero((households > 0) & ~shapely.is_missing(shape) & ~shapely.is_empty(shape))
+    needs = {
+        name: whole_numbers(buildings, name, "buildings")[row]
+        for name in NEEDS_COLUMNS if name in buildings and buildings[name].notna().any()
+    }
     return pd.DataFrame(
-        {"row": row, "shape": shape[row], "households": households[row], "residents": residents[row]}
+        {"row": row, "shape": shape[row], "households": households[row], "residents": residents[row], **needs}
     )
 
 
@@ -142,8 +166,9 @@ def _gaps(
         return []
     _, cluster = connected_components(close, directed=False)
     reached = homes["walk"].notna()
+    needs = [name for name in NEEDS_COLUMNS if name in homes]
     sums = pd.DataFrame({
-        "households": homes["households"], "residents": homes["residents"],
+        **{name: homes[name] for name in needs}, "households": homes["households"], "residents": homes["residents"],
         "reached": homes["households"].where(reached, 0), "metres": (homes["households"] * homes["walk"]).fillna(0),
     }).groupby(cluster).sum(min_count=1)
     order = np.argsort(cluster, kind="stable")
@@ -153,6 +178,7 @@ def _gaps(
             "households": round(row.households),
             "residents": pd.NA if math.isnan(row.residents) else round(row.residents),
             "walk_m_mean": row.metres / row.reached if row.reached else math.nan,
+            **{name: round(getattr(row, name)) for name in needs},
         })
         for number, row in enumerate(sums.itertuples(index=False))  # one entry a gap
         if row.households >= min_households
@@ -185,12 +211,15 @@ def _edge(outline: Outline | None, buildings: gpd.GeoDataFrame) -> shapely.Geome
 
 
 def _ranked(found: list[dict[str, object]], buildings: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    gaps = gpd.GeoDataFrame(pd.DataFrame(found, columns=[*COLUMNS, "geometry"]), geometry="geometry", crs=buildings.crs)
-    gaps = gaps.astype({"households": "Int64", "residents": "Int64", "walk_m_mean": "float64"})
+    more = [name for name in (*NEEDS_COLUMNS, *REASON_COLUMNS) if found and name in found[0]]
+    columns = [*COLUMNS, *more, "geometry"]
+    gaps = gpd.GeoDataFrame(pd.DataFrame(found, columns=columns), geometry="geometry", crs=buildings.crs)
+    whole = ("households", "residents", "closing_households", *NEEDS_COLUMNS)
+    gaps = gaps.astype({name: "Int64" for name in whole if name in gaps} | {"walk_m_mean": "float64"})
     west_south = gaps.bounds.round(3)
     gaps = gaps.assign(west=west_south["minx"], south=west_south["miny"]).sort_values(
         ["kind", "households", "residents", "west", "south"], ascending=[True, False, False, True, True],
         ignore_index=True,
     )
     gaps["rank"] = (gaps.groupby("kind").cumcount() + 1).astype("Int64")
-    return gaps[[*COLUMNS, "geometry"]]
+    return gaps[columns]

@@ -97,6 +97,17 @@ class WalkNetwork:
         """Every segment, to be asked for the nearest one."""
         return Cells.of(self.start, self.end)
 
+    def points_on(self, line: Ints, metres: Floats) -> Floats:
+        """Coordinates of places on lines, (n, 2), so many metres from the beginning of each line."""
+        base = np.concatenate([[0.0], np.cumsum(np.hypot(*(self.end - self.start).T))])
+        opens = np.searchsorted(self.segment_line, line)  # segments stand line by line
+        segment = np.searchsorted(base, base[opens] + metres, side="right") - 1
+        closes = np.searchsorted(self.segment_line, line, side="right") - 1
+        segment = np.clip(segment, opens, closes)
+        along = self.end[segment] - self.start[segment]
+        share = (metres - self.segment_from_m[segment]) / np.hypot(*along.T)
+        return self.start[segment] + np.clip(share, 0.0, 1.0)[:, None] * along
+
     @cached_property
     def arcs(self) -> Arcs:
         """The graph to search."""
