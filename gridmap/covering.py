@@ -8,10 +8,15 @@ import geopandas as gpd
 import pandas as pd
 
 from gridmap.access.barriers import build_barriers
+from gridmap.access.catchment import accessibility
+from gridmap.access.completeness import completeness, unknown_not_gap
 from gridmap.access.coverage import coverage
 from gridmap.access.gaps import find_gaps
+from gridmap.access.hours import coverage_hours
+from gridmap.access.levels import coverage_levels
 from gridmap.access.network import WalkNetwork, build_network
-from gridmap.access.walk import meet_streets, nearest_facilities
+from gridmap.access.reasons import Explainer, titles_of
+from gridmap.access.walk import meet_streets, nearest_facilities, walk_pairs
 from gridmap.norms import Norms
 from gridmap.progress import Progress, silent
 from gridmap.settings import CoverSettings
@@ -51,7 +56,8 @@ def cover(
 
     Returns
     -------
-    Frames by layer: `coverage` and `gaps`; nothing where there are no facilities.
+    Frames by layer: `coverage`, `coverage_levels`, `completeness`, `accessibility`, `coverage_hours` and `gaps`;
+    nothing where there are no facilities.
     """
     facilities = layers.get("facilities")
     if not isinstance(facilities, gpd.GeoDataFrame) or not len(facilities):
@@ -64,13 +70,59 @@ def cover(
     metres, which = nearest_facilities(buildings, placed, network, limit_m=settings.limit_m)
     if network is not None:
         _tell_barred(buildings, network, findings)
-    progress("finding coverage and gaps", 0.85)
+    progress("finding coverage and gaps", 0.8)
     micro_grids = layers["micro_grids"]
-    outline = _areas(layers, "districts").geometry.union_all()
-    return {
-        "coverage": coverage(micro_grids, buildings, metres, norms, nearest=which),
-        "gaps": find_gaps(buildings, metres, norms, outline=outline, merge_m=settings.gap_merge_m),
+    known = completeness(buildings, facilities, norms.with_distance().keys(), complete=settings.complete)
+    _tell_unmapped(known, findings)
+    made: Frames = {
+        "coverage": unknown_not_gap(coverage(micro_grids, buildings, metres, norms, nearest=which), known),
+        "coverage_levels": coverage_levels(micro_grids, buildings, metres, norms, completeness=known),
+        "completeness": known,
     }
+    pairs = _pairs(buildings, placed, network, norms)
+    made["accessibility"] = accessibility(micro_grids, buildings, placed, pairs, norms)
+    made["coverage_hours"] = coverage_hours(buildings, placed, pairs, norms)
+    progress("saying why there are gaps", 0.88)
+    homes = buildings[~buildings["micro_grid"].astype("object").str[:12].isin(_unmapped(known))]
+    explainer = Explainer(homes, network, placed, which.loc[homes.index], titles_of(norms))
+    outline = _areas(layers, "districts").geometry.union_all()
+    made["gaps"] = find_gaps(
+        homes, metres, norms, outline=outline, merge_m=settings.gap_merge_m, explainer=explainer
+    )
+    return made
+
+
+def _pairs(
+    buildings: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame, network: WalkNetwork | None, norms: Norms
+) -> pd.DataFrame:
+    """Buildings and facilities within the norm of the kind; kinds of one norm are asked together."""
+    metres = {norm.key: norm.metres for norm in norms if norm.metres is not None}
+    reach = facilities["kind"].map(metres)
+    found = [
+        walk_pairs(buildings, facilities[reach == limit], network, limit_m=float(limit))
+        for limit in sorted(reach.dropna().unique())
+    ]
+    empty = pd.DataFrame({"building": [], "facility": [], "metres": []})
+    return pd.concat(found, ignore_index=True) if found else empty
+
+
+def _unmapped(known: pd.DataFrame) -> set[str]:
+    """Communities of which no kind on the map is known."""
+    on_map = known[known.groupby("kind")["mapped"].transform("sum") > 0]
+    states = on_map.groupby("code")["state"].agg(lambda state: set(state) == {"unmapped"})
+    return set(states.index[states.astype(bool)])
+
+
+def _tell_unmapped(known: pd.DataFrame, findings: Findings) -> None:
+    for code in sorted(_unmapped(known)):
+        row = known[known["code"] == code].iloc[0]
+        findings.add(
+            "facilities", "unmapped",
+            f"{row['mapped_any']:,} facilities are mapped in a community of {row['households']:,} households where "
+            f"{row['expected_any']:,.0f} would be usual in this city",
+            "what looks like a gap there is marked no_data; name kinds with a full register under [cover] complete",
+            code=code,
+        )  # fmt: skip
 
 
 def walking_network(

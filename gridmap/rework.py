@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -25,7 +26,10 @@ def cover_settings(store: Store) -> CoverSettings:
     """The settings that the city was covered with."""
     kept = json.loads(store.meta().get("settings", "{}")).get("cover", {})
     known = CoverSettings.__dataclass_fields__
-    return CoverSettings(**{key: value for key, value in kept.items() if key in known})
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in kept.items() if key in known
+    }
+    return CoverSettings(**values)
 
 
 def attach_again(city: str | Path) -> dict[str, int]:

@@ -91,6 +91,8 @@ class CoverSettings:
         Distances beyond this are not followed, metres on foot.
     gap_merge_m
         Uncovered buildings this near to each other belong to one gap, metres.
+    complete
+        Kinds of facility of which the city's list is complete: where none of them is, there is none.
     nearest_m
         A thing outside every micro-grid is given to the nearest one within this, metres.
     """
@@ -99,6 +101,7 @@ class CoverSettings:
     limit_m: float = 3000.0
     gap_merge_m: float = 60.0
     nearest_m: float = 50.0
+    complete: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +185,10 @@ def _value(where: str, value: object, default: object) -> object:
                 raise BadSettings(f"{where} must be a whole number, not {value!r}")
             return int(value)
         return float(value)
+    if isinstance(default, tuple):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise BadSettings(f'{where} must be a list of texts such as ["kindergarten"], not {value!r}')
+        return tuple(value)
     if not isinstance(value, str):
         raise BadSettings(f"{where} must be text, not {value!r}")
     return value

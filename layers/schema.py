@@ -7,81 +7,11 @@ English, which headings met in the wild mean it, its type and unit, and its name
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
+from layers.columns import Column, Layer
+from layers.columns import column as _c
 from layers.errors import UnknownLayer
 
 __all__ = ["LAYERS", "LEVEL_PARENTS", "NEEDS", "Column", "Layer", "layer"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One column of a layer.
-
-    `type` is one of text, integer, number, boolean, date, datetime. `short` is its shapefile name. `aliases` are
-    headings met in the wild, compared without spaces, case and full-width forms.
-    """
-
-    name: str
-    type: str
-    zh: str
-    en: str
-    short: str
-    unit: str | None = None
-    required: bool = False
-    aliases: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not (self.short.isascii() and 0 < len(self.short) <= 10):
-            raise ValueError(f"shapefile name of {self.name} must be ASCII of at most 10 bytes, not {self.short!r}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer:
-    """One layer: its titles, its geometry and its columns.
-
-    `geometry` holds the kinds allowed (area, line, point; empty for a plain table); `source` is `given` for what
-    comes from files, `made` for what gridmap computes; `key` names the columns that tell two rows apart.
-    """
-
-    name: str
-    zh: str
-    en: str
-    geometry: tuple[str, ...]
-    columns: tuple[Column, ...]
-    source: str = "given"
-    key: tuple[str, ...] = ("code",)
-
-    def __iter__(self) -> Iterator[Column]:
-        return iter(self.columns)
-
-    def __contains__(self, name: object) -> bool:
-        return any(column.name == name for column in self.columns)
-
-    def column(self, name: str) -> Column | None:
-        """The column of that name, or None for one that the file brought along."""
-        return next((column for column in self.columns if column.name == name), None)
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """Names of the columns that a file must have."""
-        return tuple(column.name for column in self.columns if column.required)
-
-
-def _c(
-    name: str,
-    type: str,
-    zh: str,
-    en: str,
-    short: str | None = None,
-    *aliases: str,
-    unit: str | None = None,
-    required: bool = False,
-) -> Column:
-    return Column(
-        name=name, type=type, zh=zh, en=en, short=short or name[:10], unit=unit, required=required, aliases=aliases
-    )
 
 
 #: Level -> the level above it, by codes.
@@ -155,6 +85,17 @@ _MICRO_GRID = (
     _c("floor_to", "integer", "终止楼层", "Floor to", None),
     _LEADER, _LOCKED, _DERIVED, _FROM, _TO,
 )
+
+#: What the made tables of walks share.
+_FACILITY_KIND = _c("kind", "text", "设施类别", "Facility kind", None)
+_NORM_M = _c("norm_m", "number", "标准距离", "Norm distance", None, unit="m")
+_COVERED = _c("covered_households", "integer", "已覆盖户数", "Covered households", "covered_hh", unit="households")
+_SHARE = _c("coverage", "number", "覆盖率", "Coverage", None)
+_WALK = _c("walk_m_mean", "number", "平均步行距离", "Mean walk", "walk_mean", unit="m")
+_PLAIN_CODE = _c("code", "text", "编码", "Code", None)
+_OF_MICRO_GRID = _c("micro_grid", "text", "微网格", "Micro-grid", None)
+_VERIFIED = _c("verified", "boolean", "标准已核对", "Norm verified", None)
+_STATE = _c("status", "text", "状态", "Status", None)
 
 _ALL = (
     Layer(name="districts", zh="区县", en="Districts", geometry=("area",), columns=_LEVEL),
@@ -321,27 +262,79 @@ _ALL = (
     Layer(
         name="coverage", zh="设施覆盖", en="Coverage", geometry=(), source="made", key=("micro_grid", "kind"),
         columns=(
-            _c("micro_grid", "text", "微网格", "Micro-grid", None),
-            _c("kind", "text", "设施类别", "Facility kind", None),
-            _c("norm_m", "number", "标准距离", "Norm distance", None, unit="m"),
-            _c("households", "integer", "户数", "Households", None, unit="households"),
-            _c("covered_households", "integer", "已覆盖户数", "Covered households", "covered_hh", unit="households"),
-            _c("coverage", "number", "覆盖率", "Coverage", None),
-            _c("walk_m_mean", "number", "平均步行距离", "Mean walk", "walk_mean", unit="m"),
+            _OF_MICRO_GRID, _FACILITY_KIND, _NORM_M,
+            _c("households", "integer", "户数", "Households", None, unit="households"), _COVERED, _SHARE, _WALK,
             _c("walk_m_max", "number", "最远步行距离", "Longest walk", "walk_max", unit="m"),
-            _c("nearest", "text", "最近设施", "Nearest facility", None),
-            _c("status", "text", "状态", "Status", None),
-            _c("basis", "text", "距离依据", "Basis of distance", None),
-            _c("verified", "boolean", "标准已核对", "Norm verified", None),
+            _c("nearest", "text", "最近设施", "Nearest facility", None), _STATE,
+            _c("basis", "text", "距离依据", "Basis of distance", None), _VERIFIED,
         ),
     ),
     Layer(
         name="gaps", zh="服务缺口", en="Gaps", geometry=("area",), source="made", key=("kind", "rank"),
         columns=(
-            _c("kind", "text", "设施类别", "Facility kind", None),
-            _HOUSEHOLDS, _RESIDENTS,
-            _c("walk_m_mean", "number", "平均步行距离", "Mean walk", "walk_mean", unit="m"),
-            _c("rank", "integer", "排序", "Rank", None),
+            _FACILITY_KIND, _HOUSEHOLDS, _RESIDENTS, _WALK, _c("rank", "integer", "排序", "Rank", None), *NEEDS,
+            _c("reason", "text", "原因（英文）", "Reason", None),
+            _c("reason_zh", "text", "原因", "Reason (Chinese)", None),
+            _c("nearest", "text", "最近设施", "Nearest facility", None),
+            _c("straight_m", "number", "直线距离", "Straight distance", None, unit="m"),
+            _c("between", "text", "阻隔", "Barrier between", None),
+            _c("closing_x", "number", "补点东坐标", "Closing place, east", None, unit="m"),
+            _c("closing_y", "number", "补点北坐标", "Closing place, north", None, unit="m"),
+            _c("closing_households", "integer", "补点可覆盖户数", "Households served there", "closing_hh",
+               unit="households"),
+        ),
+    ),
+    Layer(
+        name="coverage_levels", zh="各级覆盖", en="Coverage by level", geometry=(), source="made", key=("code", "kind"),
+        columns=(
+            _c("level", "text", "层级", "Level", None), _PLAIN_CODE,
+            _FACILITY_KIND, _NORM_M, _VERIFIED, _HOUSEHOLDS, _COVERED,
+            _c("unknown_households", "integer", "情况不明户数", "Households unknown", "unknown_hh", unit="households"),
+            _SHARE, _STATE, _WALK,
+            _c("minutes_mean", "number", "平均步行分钟", "Mean minutes", "min_mean", unit="min"),
+            _c("minutes_mean_aged", "number", "老人步行分钟", "Mean minutes of the aged", "min_aged", unit="min"),
+            _RESIDENTS,
+            _c("covered_residents", "integer", "已覆盖人口", "Covered residents", "cov_resid", unit="people"),
+            *(column for need in NEEDS for column in (need, _c(
+                f"covered_{need.name}", "integer", f"已覆盖{need.zh}", f"Covered: {need.en}", f"c_{need.short}"[:10],
+                unit=need.unit))),
+        ),
+    ),
+    Layer(
+        name="accessibility", zh="服务可达", en="Accessibility", geometry=(), source="made", key=("micro_grid", "kind"),
+        columns=(
+            _OF_MICRO_GRID, _FACILITY_KIND, _NORM_M, _HOUSEHOLDS,
+            _c("served_once", "integer", "一处服务户数", "Households served once", "once_hh", unit="households"),
+            _c("served_several", "integer", "多处服务户数", "Households served by several", "several_hh",
+               unit="households"),
+            _c("facilities_mean", "number", "平均可达设施数", "Facilities in reach, mean", "fac_mean"),
+            _c("supply_unit", "text", "供给单位", "Unit of supply", "sup_unit"),
+            _c("supply_known", "number", "供给已知比例", "Supply known", "sup_known"),
+            _c("demand", "text", "需求单位", "Unit of demand", None),
+            _c("per_1000", "number", "每千人供给（2SFCA）", "Supply per 1,000 (2SFCA)", None),
+            _c("per_1000_enhanced", "number", "每千人供给（E2SFCA）", "Supply per 1,000 (E2SFCA)", "per1000e"),
+        ),
+    ),
+    Layer(
+        name="coverage_hours", zh="分时覆盖", en="Coverage by hour", geometry=(), source="made",
+        key=("code", "kind", "day", "hour"),
+        columns=(
+            _PLAIN_CODE, _FACILITY_KIND,
+            _c("day", "integer", "星期", "Day of the week", None), _c("hour", "integer", "时", "Hour", None),
+            _NORM_M, _HOUSEHOLDS, _COVERED, _SHARE,
+            _c("facilities_open", "integer", "开放设施数", "Facilities open", "fac_open"),
+            _c("facilities_unknown", "integer", "时间不明设施数", "Facilities of unknown hours", "fac_unk"),
+        ),
+    ),
+    Layer(
+        name="completeness", zh="资料完整度", en="Completeness of the map", geometry=(), source="made",
+        key=("code", "kind"),
+        columns=(
+            _PLAIN_CODE, _FACILITY_KIND, _HOUSEHOLDS,
+            _c("mapped", "integer", "已有设施", "Mapped", None), _c("expected", "number", "预期设施", "Expected", None),
+            _c("mapped_any", "integer", "已有各类设施", "Mapped, any kind", None),
+            _c("expected_any", "number", "预期各类设施", "Expected, any kind", "expect_any"),
+            _c("state", "text", "完整度", "State", None),
         ),
     ),
     Layer(

@@ -34,7 +34,7 @@ NEVER = {
     "webapp/views": ("webapp.api",),
     "webapp/api": ("webapp.views",),
 }
-GROUND = ("errors", "schema", "findings", "text")
+GROUND = ("errors", "columns", "schema", "findings", "text")
 
 
 def imported_names(path: Path) -> set[str]:

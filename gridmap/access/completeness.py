@@ -16,7 +16,7 @@ from scipy.stats import poisson
 from gridmap.access.frames import whole_numbers
 from layers.errors import WrongCall
 
-__all__ = ["STATES", "completeness"]
+__all__ = ["STATES", "completeness", "in_unmapped", "unknown_not_gap"]
 
 #: Best first: a full register; as many as elsewhere; clearly fewer; most likely not mapped.
 STATES = ("complete", "mapped", "thin", "unmapped")
@@ -91,3 +91,29 @@ def completeness(
     columns = ["code", "kind", "households", "mapped", "expected", "mapped_any", "expected_any", "state"]
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
     return table.sort_values(["code", "kind"], ignore_index=True)
+
+
+def in_unmapped(codes: pd.Series, kind: str, table: pd.DataFrame) -> pd.Series:
+    """Whether each code (of a micro-grid or what is in it) lies in a community where a kind is unmapped."""
+    rows = table[(table["kind"] == kind) & (table["state"] == "unmapped")]
+    return codes.astype("object").str[:12].isin(set(rows["code"]))
+
+
+def unknown_not_gap(covered: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """A coverage table in which gaps in unmapped communities are no data: nobody mapped it is not there is none.
+
+    Examples
+    --------
+    >>> covered = pd.DataFrame({"micro_grid": ["330106001001001001"], "kind": ["market"], "status": ["gap"],
+    ...                         "coverage": [0.0], "covered_households": pd.array([0], dtype="Int64")})
+    >>> unmapped = pd.DataFrame({"code": ["330106001001"], "kind": ["market"], "state": ["unmapped"]})
+    >>> unknown_not_gap(covered, unmapped)[["status", "coverage"]].values.tolist()
+    [['no_data', nan]]
+    """
+    unmapped = pd.MultiIndex.from_frame(table.loc[table["state"] == "unmapped", ["code", "kind"]])
+    own = pd.MultiIndex.from_arrays([covered["micro_grid"].astype("object").str[:12], covered["kind"]])
+    unknown = own.isin(unmapped) & (covered["status"] == "gap").to_numpy()
+    return covered.assign(
+        status=covered["status"].mask(unknown, "no_data"), coverage=covered["coverage"].mask(unknown),
+        covered_households=covered["covered_households"].mask(unknown),
+    )

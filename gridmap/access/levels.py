@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gridmap.access.completeness import in_unmapped
 from gridmap.access.frames import whole_numbers
 from gridmap.access.held_to import Limit, aligned, limits, within
 from gridmap.norms import Norms
@@ -158,8 +159,8 @@ def _one_kind(
         metres = np.bincount(unit[near], weights=people[near, at] * walk[near], minlength=count)
         known = np.ones(count, dtype=bool)
         if completeness is not None:
-            rows = completeness[(completeness["kind"] == limit.kind) & (completeness["state"] == "unmapped")]
-            known &= ~(pd.Series(codes).str[:12].isin(set(rows["code"])).to_numpy() & (covered[:, at] == 0))
+            unmapped = in_unmapped(pd.Series(codes), limit.kind, completeness).to_numpy()
+            known &= ~(unmapped & (covered[:, at] == 0))
     unknown = np.where(known, 0.0, whole[:, at])
     made = []
     for level, (group, names) in grouping.items():

@@ -19,10 +19,11 @@ __all__ = ["CODE_OF", "LEVEL_OF", "covering", "starts_with", "valid_on"]
 CODE_OF = {
     **dict.fromkeys(("districts", *LEVEL_PARENTS), "code"),
     **dict.fromkeys(
-        ("buildings", "cells", "organizations", "facilities", "incidents", "coverage", "border_inbox", "overlaps"),
+        ("buildings", "cells", "organizations", "facilities", "incidents", "coverage", "border_inbox", "overlaps",
+         "accessibility"),
         "micro_grid",
     ),
-    "micro_grids_history": "code",
+    **dict.fromkeys(("micro_grids_history", "coverage_levels", "coverage_hours", "completeness"), "code"),
     "lineage": "community",
     "staff": "area",
 }

@@ -99,7 +99,7 @@ def test_an_empty_result_has_the_columns_of_the_layer(row):
     for gaps in (find_gaps(row, walks(1, 1, 1, 1), {"market": 500}), find_gaps(row, walks(9, 9, 9, 9), {})):
         assert tuple(gaps.columns) == (*COLUMNS, "geometry")
         assert (len(gaps), gaps.crs) == (0, row.crs)
-    assert tuple(column.name for column in layer("gaps")) == COLUMNS
+    assert tuple(column.name for column in layer("gaps"))[: len(COLUMNS)] == COLUMNS
 
 
 def test_where_nobody_lives_is_no_gap_and_unknown_residents_stay_unknown():

@@ -1,0 +1,78 @@
+"""What a column and a layer are: the words in which `layers.schema` is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Column", "Layer", "column"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a layer.
+
+    `type` is one of text, integer, number, boolean, date, datetime. `short` is its shapefile name. `aliases` are
+    headings met in the wild, compared without spaces, case and full-width forms.
+    """
+
+    name: str
+    type: str
+    zh: str
+    en: str
+    short: str
+    unit: str | None = None
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.short.isascii() and 0 < len(self.short) <= 10):
+            raise ValueError(f"shapefile name of {self.name} must be ASCII of at most 10 bytes, not {self.short!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer: its titles, its geometry and its columns.
+
+    `geometry` holds the kinds allowed (area, line, point; empty for a plain table); `source` is `given` for what
+    comes from files, `made` for what gridmap computes; `key` names the columns that tell two rows apart.
+    """
+
+    name: str
+    zh: str
+    en: str
+    geometry: tuple[str, ...]
+    columns: tuple[Column, ...]
+    source: str = "given"
+    key: tuple[str, ...] = ("code",)
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return any(column.name == name for column in self.columns)
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, or None for one that the file brought along."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns that a file must have."""
+        return tuple(column.name for column in self.columns if column.required)
+
+
+def column(
+    name: str,
+    type: str,
+    zh: str,
+    en: str,
+    short: str | None = None,
+    *aliases: str,
+    unit: str | None = None,
+    required: bool = False,
+) -> Column:
+    """A column in one line; its shapefile name is the beginning of its name unless another is given."""
+    return Column(
+        name=name, type=type, zh=zh, en=en, short=short or name[:10], unit=unit, required=required, aliases=aliases
+    )
