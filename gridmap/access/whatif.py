@@ -1,0 +1,207 @@
+"""What if: a facility more, one moved or closed, another norm; only what that touches is computed again.
+
+A `WhatIf` is made once for a city: its doors have met the streets, its walks are known, its gaps are drawn. Each
+question then searches one kind again, counts the micro-grids whose doors changed, and draws the gaps that are new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from gridmap.access.coverage import coverage
+from gridmap.access.frames import require_metres
+from gridmap.access.gaps import Outline, find_gaps
+from gridmap.access.held_to import limits
+from gridmap.access.network import WalkNetwork
+from gridmap.access.reach import nearest_of_kinds, place
+from gridmap.access.walk import meet_streets, nearest_facilities, usable_sites
+from gridmap.norms import Norms
+from layers.errors import WrongCall
+
+__all__ = ["Change", "Outcome", "WhatIf"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What is supposed.
+
+    Parameters
+    ----------
+    add
+        New facilities: kind and place, (x, y) in the city's CRS.
+    move
+        Code of a facility -> its new place.
+    close
+        Codes of facilities.
+    norms
+        Kind -> another longest walk in metres.
+    """
+
+    add: Sequence[tuple[str, tuple[float, float]]] = ()
+    move: Mapping[str, tuple[float, float]] | None = None
+    close: Sequence[str] = ()
+    norms: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What it would change.
+
+    Parameters
+    ----------
+    kinds
+        Kinds that were computed again.
+    coverage
+        Rows of the coverage table that differ, as they would be; `covered_before` is what `covered_households` was.
+    gaps
+        Gaps of those kinds, as they would be.
+    gained, lost
+        Households that would come within the norm, and fall out of it, by kind.
+    """
+
+    kinds: tuple[str, ...]
+    coverage: pd.DataFrame
+    gaps: gpd.GeoDataFrame
+    gained: dict[str, int]
+    lost: dict[str, int]
+
+
+class WhatIf:
+    """A city ready to be asked.
+
+    Parameters
+    ----------
+    micro_grids, buildings, facilities
+        As `coverage` and `nearest_facilities` take them; facilities with `code` and `kind`.
+    network
+        Walking network of `build_network`.
+    norms
+        `load_norms()`, or {kind: metres}.
+    limit_m, merge_m, outline
+        As in `nearest_facilities` and `find_gaps`.
+    """
+
+    def __init__(
+        self,
+        micro_grids: pd.DataFrame,
+        buildings: gpd.GeoDataFrame,
+        facilities: gpd.GeoDataFrame,
+        network: WalkNetwork,
+        norms: Norms | Mapping[str, float],
+        *,
+        limit_m: float = 3000.0,
+        merge_m: float = 60.0,
+        outline: Outline | None = None,
+    ) -> None:
+        require_metres(buildings=buildings, facilities=facilities)
+        self._micro_grids, self._buildings, self._facilities = micro_grids, buildings, facilities
+        self._network, self._limit, self._merge, self._outline = network, limit_m, merge_m, outline
+        self._norms = {limit.kind: limit.metres for limit in limits(norms)}
+        self._drawn: dict[bytes, shapely.Geometry] = {}
+        placed = facilities[facilities["kind"].isin(list(self._norms))]
+        self.metres, self.nearest = nearest_facilities(buildings, placed, network, limit_m=limit_m)
+        self._doors = place(network, meet_streets(buildings, network))
+        self.coverage = coverage(micro_grids, buildings, self.metres, self._norms, nearest=self.nearest)
+        self.gaps = find_gaps(
+            buildings, self.metres, self._norms, merge_m=merge_m, outline=outline, drawn=self._drawn
+        )
+
+    def ask(self, change: Change) -> Outcome:
+        """What the change would do; the city itself stays as it is.
+
+        Raises
+        ------
+        WrongCall
+            For a facility that is not there, a kind without a norm, or a distance that is none.
+        """
+        facilities, norms = self._changed(change)
+        old = self._facilities
+        touched = {kind for kind, _ in change.add} | set(change.norms or {})
+        touched |= set(old.loc[old["code"].isin([*change.close, *(change.move or {})]), "kind"]) & set(norms)
+        kinds = tuple(sorted(touched))
+        walks, leads = self._walk(facilities, kinds, kept=set(change.norms or {}))
+        rows: list[pd.DataFrame] = []
+        gained: dict[str, int] = {}
+        lost: dict[str, int] = {}
+        people = self._buildings["households"].fillna(0).to_numpy(dtype=np.float64)
+        for kind in kinds:
+            now = walks[kind].fillna(np.inf).to_numpy() <= norms[kind] + 1e-6
+            known = self.metres[kind] if kind in self.metres else pd.Series(np.nan, index=self._buildings.index)
+            was = known.fillna(np.inf).to_numpy() <= self._norms[kind] + 1e-6
+            gained[kind], lost[kind] = round(float(people[now & ~was].sum())), round(float(people[was & ~now].sum()))
+            moved = ~((walks[kind] == known) | (walks[kind].isna() & known.isna())).to_numpy() | (now != was)
+            if kind in (change.norms or {}) or kind not in self.metres:
+                units = self._micro_grids  # every row names its norm; a kind new to the map is known everywhere
+            else:
+                units = self._micro_grids[self._micro_grids["code"].isin(set(self._buildings["micro_grid"][moved]))]
+            rows.append(coverage(
+                units, self._buildings[self._buildings["micro_grid"].isin(set(units["code"]))], walks[[kind]],
+                {kind: norms[kind]}, nearest=leads[[kind]],
+            ))
+        table = pd.concat(rows, ignore_index=True) if rows else self.coverage.iloc[:0]
+        before = self.coverage.set_index(["micro_grid", "kind"])["covered_households"]
+        own = pd.MultiIndex.from_frame(table[["micro_grid", "kind"]])
+        table = table.assign(covered_before=before.reindex(own).to_numpy())
+        gaps = find_gaps(
+            self._buildings, walks, {kind: norms[kind] for kind in kinds}, merge_m=self._merge, outline=self._outline,
+            drawn=self._drawn,
+        )
+        return Outcome(kinds=kinds, coverage=table, gaps=gaps, gained=gained, lost=lost)
+
+    def _changed(self, change: Change) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
+        known = set(self._facilities["code"].dropna())
+        for code in (*change.close, *(change.move or {})):
+            if code not in known:
+                raise WrongCall(f"there is no facility {code!r}; name one of the city by its code")
+        norms = dict(self._norms)
+        for limit in limits(dict(change.norms or {})):
+            norms[limit.kind] = limit.metres
+        for kind in [kind for kind, _ in change.add]:
+            if kind not in norms:
+                raise WrongCall(f"there is no norm for {kind!r}; the kinds are {', '.join(sorted(norms))}")
+        stay = self._facilities[~self._facilities["code"].isin(list(change.close))]
+        move = dict(change.move or {})
+        if move:
+            spot = [shapely.Point(move[code]) if code in move else None for code in stay["code"]]
+            shapes = [new if new is not None else old for new, old in zip(spot, stay.geometry, strict=True)]
+            stay = stay.set_geometry(gpd.GeoSeries(shapes, index=stay.index, crs=stay.crs))
+        if change.add:
+            more = gpd.GeoDataFrame(
+                {"code": [f"new-{number}" for number in range(1, len(change.add) + 1)],
+                 "kind": [kind for kind, _ in change.add]},
+                geometry=[shapely.Point(spot) for _, spot in change.add], crs=stay.crs,
+            )
+            old = gpd.GeoDataFrame(
+                {"code": stay["code"].to_numpy(), "kind": stay["kind"].to_numpy()}, geometry=stay.geometry.to_numpy(),
+                crs=stay.crs,
+            )
+            stay = pd.concat([old, more], ignore_index=True)
+        return stay, norms
+
+    def _walk(
+        self, facilities: gpd.GeoDataFrame, kinds: Sequence[str], *, kept: set[str]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Walks and nearest facilities of some kinds, on the doors that have met the streets already."""
+        index = self._buildings.index
+        sites = usable_sites(facilities[facilities["kind"].isin(list(kinds))])
+        at = sites.meet(self._network)
+        found, which = nearest_of_kinds(
+            self._network, self._doors, at, sites.kind[at.row], len(sites.kinds), self._limit
+        )
+        walks, leads = {}, {}
+        for kind in kinds:
+            metres, lead = np.full(len(index), np.nan), np.full(len(index), None, dtype=object)
+            if kind in sites.kinds:
+                number = sites.kinds.index(kind)
+                reached = np.isfinite(found[number])
+                row = self._doors.row[reached]
+                metres[row] = found[number][reached]
+                lead[row] = sites.labels[at.row[which[number][reached]]]
+            walks[kind], leads[kind] = metres, lead
+        return pd.DataFrame(walks, index=index), pd.DataFrame(leads, index=index, dtype=object)
