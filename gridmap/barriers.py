@@ -53,12 +53,14 @@ def hard_lines(store: Any) -> NDArray[np.object_]:
         for column in ("class",) if layer == "roads" else ("kind", "barrier", "railway", "waterway"):
             if column in frame:
                 kind = kind.where(kind != "", frame[column].astype("object").fillna(""))
-        hard = kind.isin(_HARD_ROADS if layer == "roads" else _HARD).to_numpy(dtype=bool)
+        hard = kind.isin(_HARD_ROADS if layer == "roads" else _HARD).to_numpy(dtype=bool, copy=True)
         shapes = np.asarray(frame.geometry.array, dtype=object)
         if layer == "water":
             hard |= shapely.area(shapes) > _WIDE_M2
         level = pd.to_numeric(frame["layer"], errors="coerce").astype("Float64") if "layer" in frame else None
-        ground = np.ones(len(frame), dtype=bool) if level is None else level.fillna(0).eq(0).to_numpy(dtype=bool)
+        ground = np.ones(len(frame), dtype=bool)
+        if level is not None:
+            ground = level.fillna(0).eq(0).to_numpy(dtype=bool, copy=True)
         if layer == "water":
             ground[:] = True if level is None else level.fillna(0).ge(0).to_numpy(dtype=bool)
         ground &= ~_is(frame, "tunnel") & ~_is(frame, "covered")
