@@ -146,3 +146,15 @@ def test_a_shut_edge_parts_units_until_a_small_piece_needs_it() -> None:
     small = lattice(10, 4, np.where(np.arange(40) % 10 < 2, 1, 5))
     small.open[(small.a % 10 == 1) & (small.b == small.a + 1)] = False
     assert len(small.join_small(15)) == 4
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_raising_the_maximum_never_lowers_the_share_in_the_band_by_more_than_noise(seed: int) -> None:
+    households = np.random.default_rng(seed).choice([0, 3, 8, 14, 19, 27], 180)
+    graph = lattice(15, 12, households)
+    shares = []
+    for high in (30, 35, 40, 50):
+        loads = np.bincount(balance(graph, Band(15, 25, high), seed=seed), weights=households)
+        shares.append(float(((loads >= 15) & (loads <= high)).mean()))
+    assert all(wider >= narrower - 0.03 for narrower, wider in itertools.pairwise(shares))
