@@ -18,6 +18,7 @@ from gridmap.micro_grids.households import fill_households
 from gridmap.micro_grids.lineage import lineage_of
 from gridmap.micro_grids.moves import compare, move_list
 from gridmap.micro_grids.patch import whole_buildings
+from gridmap.micro_grids.regrid import Regrid
 from gridmap.micro_grids.resplit import resplit
 from gridmap.progress import Progress, silent
 from gridmap.replan_keep import Outcome, keep_outcome
@@ -31,7 +32,7 @@ from gridmap.replan_scope import (
     settings_of,
     with_locks,
 )
-from gridmap.stores import open_store
+from gridmap.stores import Store, open_store
 from layers.errors import CrsMismatch, WrongCall
 from layers.findings import Findings
 from layers.text import cell_text
@@ -96,6 +97,9 @@ def split_again(
     ----------
     city
         Store URL.
+    level
+        `micro_grids`, or `grids`: then the derived grids of each community are planned again first, and the band is
+        theirs. Given grids stay.
     within
         Code of the district, street, community or grid to split; "" for the whole city. All else stays.
     households
@@ -135,19 +139,23 @@ def split_again(
         scope = read_scope(store, within, lock=lock, unlock=unlock)
         settings = settings_of(store)
         old_band = band_of(store, within)
-        band = old_band if households is None else as_band(households)
+        given_band = None if households is None else as_band(households)
+        band = old_band if given_band is None or level == "grids" else given_band
+        grids = _grids_asked(store, scope, within, given_band) if level == "grids" else None
         same_band = band == old_band and not has_own_bands(store, within)
         progress("splitting again", 0.2)
         found = resplit(
             scope.cells, scope.buildings, scope.micro_grids, layers=scope.lines,
             rules=replace(settings.rules, micro_grids=band), wanted=_as_they_are(scope, buildings), keep_old=keep_old,
             same_band=same_band, locked=scope.barred, taken=codes_ever(store), day=day,
+            grids=grids,
         )  # fmt: skip
         found.micro_grids = judged_as_before(found.micro_grids, scope.micro_grids, within)
         lineage = lineage_of(found.flows, scope.micro_grids, found.micro_grids, day)
         outcome = Outcome(
             before=scope.micro_grids, micro_grids=found.micro_grids, cells=found.cells, buildings=found.buildings,
             lineage=lineage, day=day, band=None if same_band else (within, band), findings=found.findings,
+            grid_band=None if grids is None else grids.band,
         )  # fmt: skip
         if not dry_run:
             progress("attaching, covering, keeping", 0.7)
@@ -161,6 +169,20 @@ def split_again(
         str(city), within, keep_old, not dry_run, figures, moves, before.reset_index(drop=True),
         after.reset_index(drop=True), lineage, found.findings,
     )  # fmt: skip
+
+
+def _grids_asked(store: Store, scope: Scope, within: str, band: Band | None) -> Regrid:
+    """What is asked of the grids: given ones and those outside stay."""
+    if within and band is not None:
+        raise WrongCall("a band of grids holds for the whole city; leave out the area, or the band")
+    layer = as_areas(store, "grids")
+    given = set(layer["code"][~layer["derived"].astype("boolean").fillna(False).astype(bool)])
+    outside = set(scope.cells["micro_grid"].to_numpy()[~scope.free])
+    fixed = given | {code[:15] for code in outside}
+    if not set(scope.cells["micro_grid"].str[:15]) - fixed:
+        raise WrongCall("all these grids are given by the city's own files, and those stay; change them there")
+    asked = band if band is not None else settings_of(store).grid_households
+    return Regrid(asked, frozenset(fixed), frozenset({code[:15] for code in codes_ever(store)} | set(layer["code"])))
 
 
 def _as_they_are(scope: Scope, buildings: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:

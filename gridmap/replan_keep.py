@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import geopandas as gpd
@@ -50,6 +50,7 @@ class Outcome:
     day: str
     band: tuple[str, Band] | None
     findings: Findings
+    grid_band: Band | None = None
 
 
 def keep_outcome(store: SqlStore, outcome: Outcome, *, version: str) -> None:
@@ -80,6 +81,11 @@ def keep_outcome(store: SqlStore, outcome: Outcome, *, version: str) -> None:
 
 def _facts(store: Store, outcome: Outcome, frames: Frames) -> dict[str, str]:
     facts = {"households_in": str(int(frames["micro_grids"]["households"].sum()))}
+    settings = json.loads(store.meta().get("settings", "{}"))
+    if outcome.grid_band is not None:
+        band = outcome.grid_band
+        settings.setdefault("split", {})["grid_households"] = [band.low, band.target, band.high]
+        facts["settings"] = json.dumps(settings, sort_keys=True)
     if outcome.band is not None:
         area, band = outcome.band
         numbers = [band.low, band.target, band.high]
@@ -89,7 +95,6 @@ def _facts(store: Store, outcome: Outcome, frames: Frames) -> dict[str, str]:
         if area:
             kept[area] = numbers
         else:
-            settings = json.loads(store.meta().get("settings", "{}"))
             settings.setdefault("split", {})["households"] = numbers
             facts["settings"] = json.dumps(settings, sort_keys=True)
         facts["bands"] = json.dumps(kept, sort_keys=True)
@@ -107,7 +112,7 @@ def _frames(store: Store, outcome: Outcome) -> Frames:
     frames: Frames = {"micro_grids": micro_grids, "cells": _joined(outside, outcome.cells)}
     frames["buildings"] = _joined(rows[rows["cell"].isin(outside["code"])], outcome.buildings)
     grids_moved = _grids_moved(cells, frames["cells"])
-    frames |= _upper(store, frames, grids_moved)
+    frames |= _upper(store, frames, grids_moved, outcome)
     changed = _changed(outcome)
     frames |= _attached(store, micro_grids)
     same_homes = _same_homes(rows, frames["buildings"])
@@ -151,7 +156,7 @@ def _grids_moved(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> set[str]:
     return set(was[both][other]) | set(now[both][other])
 
 
-def _upper(store: Store, frames: Frames, grids_moved: set[str]) -> Frames:
+def _upper(store: Store, frames: Frames, grids_moved: set[str], outcome: Outcome) -> Frames:
     """Units above the micro-grids with figures as they are now."""
     micro_grids, rows = frames["micro_grids"], frames["buildings"]
     drawn = micro_grids[~drawn_codes(micro_grids).duplicated()]
@@ -160,6 +165,8 @@ def _upper(store: Store, frames: Frames, grids_moved: set[str]) -> Frames:
         units = store.read(level)
         if not len(units):
             continue
+        if level == "grids":
+            units = _grids_there(gpd.GeoDataFrame(units), gpd.GeoDataFrame(drawn), outcome.day)
         own = rows["micro_grid"].str[: LENGTHS[level]]
         place = pd.Series(np.arange(len(units)), index=units["code"].to_numpy())
         sums = count_up(rows, place.reindex(own).to_numpy(dtype=np.int64), len(units))
@@ -168,13 +175,30 @@ def _upper(store: Store, frames: Frames, grids_moved: set[str]) -> Frames:
             units["residents"] = sums["residents"].array
         if level == "grids":
             units["buildings"] = sums["buildings"].to_numpy()
-            units = _grids(store, gpd.GeoDataFrame(units), gpd.GeoDataFrame(drawn), grids_moved)
+            units = _grids(store, gpd.GeoDataFrame(units), gpd.GeoDataFrame(drawn), grids_moved, outcome)
         found[level] = units
     return found
 
 
-def _grids(store: Store, grids: gpd.GeoDataFrame, drawn: gpd.GeoDataFrame, moved: set[str]) -> gpd.GeoDataFrame:
+def _grids_there(grids: gpd.GeoDataFrame, drawn: gpd.GeoDataFrame, day: str) -> gpd.GeoDataFrame:
+    """The grids that have micro-grids now: rows of those that ended left out, rows for new ones added."""
+    kept = grids[grids["code"].isin(drawn["parent"])]
+    new = sorted(set(drawn["parent"]) - set(grids["code"]))
+    if not new:
+        return kept.reset_index(drop=True)
+    rows = pd.DataFrame({"code": new, "derived": True, "kind": "base", "valid_from": day})
+    rows["parent"], rows["name"] = rows["code"].str[:12], [f"第{int(code[-3:])}网格" for code in new]
+    shapes = [drawn.geometry[drawn["parent"] == code].iloc[0] for code in new]
+    both = pd.concat([kept, gpd.GeoDataFrame(rows, geometry=shapes, crs=grids.crs)], ignore_index=True)
+    return gpd.GeoDataFrame(both, geometry="geometry", crs=grids.crs).sort_values("code", ignore_index=True)
+
+
+def _grids(
+    store: Store, grids: gpd.GeoDataFrame, drawn: gpd.GeoDataFrame, moved: set[str], outcome: Outcome
+) -> gpd.GeoDataFrame:
     rules = settings_of(store).rules
+    if outcome.grid_band is not None:
+        rules = replace(rules, grids=outcome.grid_band)
     if moved:
         chosen = drawn[drawn["parent"].isin(moved)]
         names, number = np.unique(chosen["parent"].to_numpy(dtype=object).astype(str), return_inverse=True)

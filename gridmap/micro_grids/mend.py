@@ -31,7 +31,8 @@ _BAD, _MEAGRE = 6.0, 1.2
 class Mending:
     """What is asked of a mended plan.
 
-    `frozen` zones are left as they are and take nothing; `stay` is the cost of moving one target's households.
+    `frozen` zones are left as they are and take nothing; `stay` is the cost of moving one target's households;
+    `most_cells` are cut anew at once.
     """
 
     band: Band
@@ -39,6 +40,7 @@ class Mending:
     wishes: Wishes = field(default_factory=Wishes)
     stay: float = STAY
     frozen: frozenset[int] = frozenset()
+    most_cells: int = _MOST_CELLS
 
 
 def mend(ground: Ground, zone: np.ndarray, home: np.ndarray, todo: Collection[int], rules: Mending) -> np.ndarray:
@@ -220,7 +222,7 @@ class _Work:
 
     def _cut(self, chosen: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], list[set[int]]]]:
         cells = np.array(sorted(set().union(*(self.members[item] for item in chosen))), dtype=np.int64)
-        if not 2 <= len(cells) <= _MOST_CELLS:
+        if not 2 <= len(cells) <= self.rules.most_cells:
             return
         wishes = replace(self.rules.wishes, rounds=2, tries=4)
         label = balance(self.ground.graph.part(cells), self.rules.band, seed=self.rules.seed, wishes=wishes)

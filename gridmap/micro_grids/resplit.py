@@ -17,6 +17,7 @@ from gridmap.micro_grids.levels import Rules, plan_levels
 from gridmap.micro_grids.lineage import flows
 from gridmap.micro_grids.mend import Mending, mend
 from gridmap.micro_grids.patch import patch, whole_buildings
+from gridmap.micro_grids.regrid import Regrid, regrid
 from gridmap.micro_grids.regroup import Regrouped, regroup
 from layers.errors import DataBroken
 from layers.findings import Findings
@@ -64,6 +65,7 @@ def resplit(
     locked: Collection[str] = (),
     taken: Collection[str] = (),
     day: str | None = None,
+    grids: Regrid | None = None,
 ) -> Resplit:
     """Split again, keeping the cells and, with `keep_old`, the plan wherever it is still good.
 
@@ -88,6 +90,8 @@ def resplit(
         Codes that ever existed beside those in `micro_grids`.
     day
         ISO day from which what changes is valid.
+    grids
+        What is asked of the grids, where they are planned again too; None where they stay.
 
     Returns
     -------
@@ -124,12 +128,15 @@ def resplit(
     place = np.searchsorted(codes, ground_cells["micro_grid"].to_numpy(dtype=object).astype(str)).astype(np.int64)
     home = np.where(ground_cells["fresh"].to_numpy(dtype=bool), -1, place)
     parents = ground_cells["micro_grid"].astype(str).str[:15].to_numpy(dtype=object)
-    grid = np.unique(parents.astype(str), return_inverse=True)[1].ravel()
     loads = micro_grids.groupby(drawn_codes(micro_grids).to_numpy())["households"].sum()
     before = loads.reindex(codes).fillna(0).astype(np.int64).to_numpy()
     numbers = {code: number for number, code in enumerate(codes)}
     stacks = [numbers[code] for code in set(micro_grids["stack"].dropna()) if code in numbers]
     frozen = [numbers[code] for code in held if code in numbers]
+    if grids is not None:
+        held_cells = np.where(np.isin(place, frozen), place, -1)
+        parents = regrid(ground_cells, graph, parents, held_cells, grids, rules, keep_old=keep_old)
+    grid = np.unique(parents.astype(str), return_inverse=True)[1].ravel()
     shut = shut_between(graph, grid)
     carried = carry(shut, place, len(codes), before, band, locked=frozen, stacks=stacks)
     if keep_old:
