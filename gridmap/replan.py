@@ -148,7 +148,7 @@ def split_again(
             scope.cells, scope.buildings, scope.micro_grids, layers=scope.lines,
             rules=replace(settings.rules, micro_grids=band), wanted=_as_they_are(scope, buildings), keep_old=keep_old,
             same_band=same_band, locked=scope.barred, taken=codes_ever(store), day=day,
-            grids=grids,
+            grids=grids, given_grids=_given_grids(store),
         )  # fmt: skip
         found.micro_grids = judged_as_before(found.micro_grids, scope.micro_grids, within)
         lineage = lineage_of(found.flows, scope.micro_grids, found.micro_grids, day)
@@ -175,14 +175,18 @@ def _grids_asked(store: Store, scope: Scope, within: str, band: Band | None) -> 
     """What is asked of the grids: given ones and those outside stay."""
     if within and band is not None:
         raise WrongCall("a band of grids holds for the whole city; leave out the area, or the band")
-    layer = as_areas(store, "grids")
-    given = set(layer["code"][~layer["derived"].astype("boolean").fillna(False).astype(bool)])
+    given = _given_grids(store)
     outside = set(scope.cells["micro_grid"].to_numpy()[~scope.free])
     fixed = given | {code[:15] for code in outside}
     if not set(scope.cells["micro_grid"].str[:15]) - fixed:
         raise WrongCall("all these grids are given by the city's own files, and those stay; change them there")
     asked = band if band is not None else settings_of(store).grid_households
-    return Regrid(asked, frozenset(fixed), frozenset({code[:15] for code in codes_ever(store)} | set(layer["code"])))
+    return Regrid(asked, frozenset(fixed), frozenset(code[:15] for code in codes_ever(store)))
+
+
+def _given_grids(store: Store) -> set[str]:
+    layer = as_areas(store, "grids")
+    return set(layer["code"][~layer["derived"].astype("boolean").fillna(False).astype(bool)])
 
 
 def _as_they_are(scope: Scope, buildings: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:

@@ -148,12 +148,14 @@ def _same_homes(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> bool:
 
 
 def _grids_moved(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> set[str]:
-    """Grids whose ground changed hands."""
-    was = before.set_index("code")["micro_grid"].str[:15]
-    now = after.set_index("code")["micro_grid"].str[:15]
-    both = was.index.intersection(now.index)
-    other = was[both] != now[both]
-    return set(was[both][other]) | set(now[both][other])
+    """Grids with cells that are new, gone, of other shape or of another grid than before."""
+    both = after[["code", "micro_grid", "geometry"]].merge(
+        before[["code", "micro_grid", "geometry"]], on="code", how="outer", suffixes=("", "_old")
+    )
+    grid, old = both["micro_grid"].str[:15], both["micro_grid_old"].str[:15]
+    shapes = [np.asarray(both[name], dtype=object) for name in ("geometry", "geometry_old")]
+    same = (grid == old).to_numpy(dtype=bool) & shapely.equals_exact(shapes[0], shapes[1], 1e-9)
+    return set(grid[~same].dropna()) | set(old[~same].dropna())
 
 
 def _upper(store: Store, frames: Frames, grids_moved: set[str], outcome: Outcome) -> Frames:

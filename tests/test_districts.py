@@ -6,15 +6,19 @@ Data © OpenStreetMap contributors, ODbL.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pyogrio
 import pytest
 import shapely
 
+from gridmap.micro_grids.patch import whole_buildings
 from gridmap.pipeline import build
+from gridmap.replan import split_again
 from gridmap.stores import open_store
 from gridmap.verify import verify
 from tests import checks
@@ -155,3 +159,35 @@ def test_the_store_says_how_it_was_made(district: BuiltDistrict) -> None:
         meta = store.meta()
     assert meta["name"] == district.name
     assert json.loads(meta["settings"])["split"]["households"] == [15, 25, 40]
+
+
+def test_after_a_change_of_5_percent_nine_of_ten_households_keep_their_micro_grid(
+    district: BuiltDistrict, tmp_path: Path
+) -> None:
+    city = tmp_path / "city.gpkg"
+    shutil.copy(district.city, city)
+    with open_store(city) as store:
+        homes = whole_buildings(gpd.GeoDataFrame(store.read("buildings")))
+        before = store.read("micro_grids").query("households > 0")["within_band"].mean()
+    rng = np.random.default_rng(5)
+    loads = homes["households"].astype(int).to_numpy(copy=True)
+    gone: list[int] = []
+    left = 0.05 * loads.sum()
+    for position in rng.permutation(np.flatnonzero(loads)):
+        if left <= 0:
+            break
+        if rng.random() < 0.3:
+            gone.append(int(position))
+            left -= loads[position]
+        else:
+            now = int(loads[position] * rng.uniform(0.3, 1.8))
+            left -= abs(now - loads[position])
+            loads[position] = now
+    wanted = homes.assign(households=loads).drop(index=gone)
+    done = split_again(city, keep_old=True, buildings=wanted)
+    with open_store(city) as store:
+        assert [promise.sentence for promise in verify(store).promises if not promise.ok] == []
+        after = store.read("micro_grids").query("households > 0")["within_band"].mean()
+    print(f"{district.name}: {done.figures['share_kept']:.4f} kept, band {before:.4f} -> {after:.4f}")
+    assert done.figures["share_kept"] >= 0.9
+    assert after >= before - 0.01

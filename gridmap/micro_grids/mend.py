@@ -206,8 +206,8 @@ class _Work:
                 yield from self._cut((number, other))
 
     def _far_cuts(self, number: int) -> Iterator[tuple[tuple[int, ...], list[set[int]]]]:
-        """The zone with several neighbours: what it lacks may be found only one zone further on."""
-        if self._stack(number):
+        """A zone out of the band with several neighbours: what it lacks may be found only one zone further on."""
+        if self._stack(number) or self.size_cost(number) < _BAD:
             return
         around = self._around(self.members[number])
         chains = {

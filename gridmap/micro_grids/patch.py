@@ -93,6 +93,7 @@ def patch(
     layers: Mapping[str, gpd.GeoDataFrame | pd.DataFrame],
     locked: Collection[str] = (),
     same_band: bool = True,
+    given_grids: Collection[str] = (),
 ) -> Patched:
     """Cells and building rows after a change.
 
@@ -112,6 +113,8 @@ def patch(
         Micro-grids whose buildings are not divided otherwise than they are.
     same_band
         Whether the rows were divided by the same band: then only buildings whose households changed are looked at.
+    given_grids
+        Grids whose boundary no cell may cross; that of others moves with the cells.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def patch(
     kept = _kept_rows(rows, owner, wanted, redo, loads)
     if not len(ground):
         return _result(cells.assign(fresh=False), kept, cells, findings)
-    made = cut_anew(cells, rows, owner, wanted, kept, redo, ground, band, layers, findings)
+    made = cut_anew(cells, rows, owner, wanted, kept, redo, ground, band, layers, findings, given_grids)
     return _result(*made, cells, findings)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -48,6 +48,7 @@ def cut_anew(
     band: Band,
     layers: Mapping[str, gpd.GeoDataFrame | pd.DataFrame],
     findings: Findings,
+    given_grids: Collection[str] = (),
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """New cells and building rows.
 
@@ -63,7 +64,7 @@ def cut_anew(
         Codes of the buildings to be divided anew.
     ground
         Positions of the cells to be cut.
-    band, layers, findings
+    band, layers, findings, given_grids
         As for `gridmap.micro_grids.patch.patch`.
 
     Returns
@@ -77,6 +78,9 @@ def cut_anew(
     edges = face_edges(shapes[ground])
     region = edges.components(np.zeros(len(ground), dtype=np.int64))
     lines, streets = _inner_lines(shapes[ground], layers)
+    # a building divided anew may move the boundary of a derived grid, never that of a given one or of a community
+    grids = cells["micro_grid"].astype(str).str[:15]
+    unit = grids.where(grids.isin(given_grids), grids.str[:12]).to_numpy(dtype=object)
     standing = kept[kept["cell"].isin(cells["code"].to_numpy()[ground])]
     pieces: list[_Piece] = []
     tree = shapely.STRtree(shapes)
@@ -85,7 +89,7 @@ def cut_anew(
     for number in range(int(region.max()) + 1):  # regions do not touch each other
         here = ground[region == number]
         outline = shapely.coverage_union_all(shapes[here])
-        made = _cells_of(outline, here, cells, atoms, standing, (lines, streets))
+        made = _cells_of(outline, here, cells, atoms, standing, (lines, streets), unit)
         around = np.setdiff1d(np.unique(tree.query(outline, predicate="intersects")), here)
         areas = np.array([piece.geometry for piece in made], dtype=object)
         geometry, shapes[around] = sew(outline, areas, shapes[around])
@@ -126,6 +130,7 @@ def _cells_of(
     atoms: Atoms | None,
     standing: gpd.GeoDataFrame,
     lines: tuple[np.ndarray, np.ndarray],
+    unit: np.ndarray,
 ) -> list[_Piece]:
     """New cells of one region."""
     codes = cells["code"].to_numpy()[here]
@@ -145,8 +150,7 @@ def _cells_of(
     footprints = np.array(shapes, dtype=object) if shapes else np.empty(0, dtype=object)
     if len(footprints):
         footprints = _disjoint(shapely.intersection(footprints, outline, grid_size=_GRID_M))
-    grids = cells["micro_grid"].astype(str).str[:15].to_numpy(dtype=object)[here]
-    levels = [_areas_of(cells.geometry.to_numpy()[here], grids)] if len(set(grids)) > 1 else []
+    levels = [_areas_of(cells.geometry.to_numpy()[here], unit[here])] if len(set(unit[here])) > 1 else []
     border = shapely.boundary(shapely.set_precision(outline, _GRID_M))
     skeleton = np.array([border, *lines[0]], dtype=object)
     fabric = make_fabric(outline, footprints, lines[0], streets=lines[1], levels=levels, skeleton=skeleton)
@@ -171,13 +175,15 @@ def _areas_of(shapes: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def _disjoint(footprints: np.ndarray) -> np.ndarray:
-    """Footprints as polygons that share no ground: what two have in common stays with the first."""
+    """Footprints as polygons that share no ground: the smaller keeps what two have in common, as in the first split."""
     done = footprints.copy()
+    area = shapely.area(footprints)
     left, right = shapely.STRtree(done).query(done, predicate="intersects")
     for a, b in zip(left.tolist(), right.tolist(), strict=True):  # few, each on the last
         if a < b and shapely.area(shapely.intersection(done[a], done[b])) > 1e-6:
-            rest = shapely.difference(done[b], done[a], grid_size=_GRID_M)
-            done[b] = done[b] if rest.is_empty else rest
+            big, small = (a, b) if (area[a], a) >= (area[b], b) else (b, a)
+            rest = shapely.difference(done[big], done[small], grid_size=_GRID_M)
+            done[big] = done[big] if rest.is_empty else rest
     for position in np.flatnonzero(~np.isin(shapely.get_type_id(done), (3, 6))):
         polygons = [part for part in shapely.get_parts(done[position]) if part.geom_type == "Polygon"]
         done[position] = shapely.multipolygons(polygons) if polygons else shapely.Polygon()

@@ -66,6 +66,7 @@ def resplit(
     taken: Collection[str] = (),
     day: str | None = None,
     grids: Regrid | None = None,
+    given_grids: Collection[str] = (),
 ) -> Resplit:
     """Split again, keeping the cells and, with `keep_old`, the plan wherever it is still good.
 
@@ -92,6 +93,8 @@ def resplit(
         ISO day from which what changes is valid.
     grids
         What is asked of the grids, where they are planned again too; None where they stay.
+    given_grids
+        Grids whose boundary does not move.
 
     Returns
     -------
@@ -117,7 +120,9 @@ def resplit(
     held = {drawn.get(code, code) for code in locked}
     barred = [code for code, area in drawn.items() if area in held]
     wanted = whole_buildings(buildings) if wanted is None else wanted
-    patched = patch(cells, buildings, wanted, band, layers=layers, locked=barred, same_band=same_band)
+    patched = patch(
+        cells, buildings, wanted, band, layers=layers, locked=barred, same_band=same_band, given_grids=given_grids
+    )
     ground_cells = patched.cells
     ground_cells["alone"] = ground_cells["stacked"] | (ground_cells["households"] > band.high)
     lines = {name: _frame(layers.get(name)) for name in ("roads", "barriers", "water", "estates")}
