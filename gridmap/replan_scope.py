@@ -113,10 +113,12 @@ def with_locks(micro_grids: gpd.GeoDataFrame, lock: Collection[str], unlock: Col
 def settings_of(store: Store) -> SplitSettings:
     """The settings that the city was split with."""
     kept = json.loads(store.meta().get("settings", "{}")).get("split", {})
-    known = SplitSettings.__dataclass_fields__
-    values: dict[str, Any] = {
-        key: Band(*value) if isinstance(value, list) else value for key, value in kept.items() if key in known
-    }
+    usual = SplitSettings()
+    values: dict[str, Any] = {}
+    for key, value in kept.items():
+        if key in SplitSettings.__dataclass_fields__:
+            listed = tuple(value) if isinstance(value, list) else value
+            values[key] = Band(*listed) if isinstance(getattr(usual, key), Band) else listed
     return SplitSettings(**values)
 
 
