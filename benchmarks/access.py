@@ -16,13 +16,16 @@ import time
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from gridmap.access.network import WalkNetwork, build_network
 from gridmap.access.reach import Places, nearest_of_kinds, place
 from gridmap.access.snap import snap
+from gridmap.access.whatif import Change, WhatIf
 
 KINDS = 30
+WHAT_IF_KINDS = 5
 SIZES = (10_000, 30_000, 100_000, 300_000, 950_000)
 CRS = "EPSG:4549"
 
@@ -108,8 +111,40 @@ def one_size(edges: int, *, peers: bool) -> None:
     )
 
 
+def what_if() -> None:
+    """CPU seconds of four questions to a city of 14,000 micro-grids."""
+    rng = np.random.default_rng(2)
+    roads = streets(120_000)
+    count = 60_000
+    xy = beside(roads, count, rng)
+    strip = np.floor(xy / np.ptp(xy, axis=0) * 118)
+    buildings = gpd.GeoDataFrame(
+        {"households": rng.integers(1, 11, count),
+         "micro_grid": [f"{int(x):03}{int(y):03}" for x, y in strip - strip.min(axis=0)]},
+        geometry=gpd.points_from_xy(*xy.T), crs=CRS,
+    )
+    spots = beside(roads, WHAT_IF_KINDS * 150, rng)
+    facilities = gpd.GeoDataFrame(
+        {"kind": [f"kind_{number % WHAT_IF_KINDS:02}" for number in range(len(spots))],
+         "code": [f"f{number}" for number in range(len(spots))]}, geometry=gpd.points_from_xy(*spots.T), crs=CRS,
+    )
+    norms = {f"kind_{number:02}": 300.0 + 100 * (number % 8) for number in range(WHAT_IF_KINDS)}
+    units = pd.DataFrame({"code": sorted(set(buildings["micro_grid"]))})
+    city, prepared = spent(lambda: WhatIf(units, buildings, facilities, build_network(roads), norms))
+    sizes = f"{len(units):,} micro-grids, {count:,} buildings, {WHAT_IF_KINDS} kinds"
+    print(f"what-if: {sizes}; made ready in {prepared:.1f} CPU s", flush=True)
+    middle = tuple(xy.mean(axis=0))
+    for name, change in (
+        ("add", Change(add=[("kind_03", middle)])), ("close", Change(close=["f3"])),
+        ("move", Change(move={"f3": middle})), ("norm", Change(norms={"kind_03": 500.0})),
+    ):
+        outcome, seconds = spent(city.ask, change)
+        found = f"{len(outcome.coverage):,} rows of coverage, {len(outcome.gaps):,} gaps"
+        print(f"  {name:6} {seconds:6.2f} CPU s, {found}", flush=True)
+
+
 def main() -> None:
-    """Print one line a size."""
+    """Print one line a size, then the questions."""
     sizes = [int(size) for size in sys.argv[1:]] or SIZES
     warm = streets(2_000)
     network = build_network(warm)
@@ -119,6 +154,7 @@ def main() -> None:
           f"{'any s':>9} {'igraph s':>9} {'any':>7} {'1000 m':>7} {'peak MB':>9}")
     for size in sizes:
         one_size(size, peers=True)
+    what_if()
 
 
 if __name__ == "__main__":
