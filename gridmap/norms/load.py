@@ -18,6 +18,7 @@ import pandas as pd
 import yaml
 
 from layers.errors import BadFile, BadSettings, WrongCall
+from layers.schema import NEEDS
 
 __all__ = ["GROUPS", "Circle", "Norm", "Norms", "load_norms"]
 
@@ -25,6 +26,7 @@ __all__ = ["GROUPS", "Circle", "Norm", "Norms", "load_norms"]
 GROUPS = ("care", "learning", "health", "daily", "safety", "gathering")
 
 _PACKAGED = "gb50180"
+_NEEDS = tuple(column.name for column in NEEDS)
 
 Range = tuple[float, float | None]
 
@@ -68,6 +70,10 @@ class Norm:
         Longest walk that gridmap proposes where the source gives none.
     building_m2, land_m2, people
         Floor area, land area and people served by one, as (from, to); `to` is None for "at least".
+    m2_per_1000
+        Area for each 1,000 residents, as (from, to).
+    needs
+        Column of the need that it serves above all (`layers.schema.NEEDS`, such as `aged_60`); None for everybody.
     note, corroboration
         What else the source says, and who else says the same.
     verified
@@ -86,6 +92,8 @@ class Norm:
     building_m2: Range | None = None
     land_m2: Range | None = None
     people: Range | None = None
+    m2_per_1000: Range | None = None
+    needs: str | None = None
     note: str | None = None
     corroboration: str | None = None
     verified: bool = False
@@ -155,7 +163,7 @@ class Norms:
     def to_frame(self) -> pd.DataFrame:
         """One row a kind, columns as the fields of `Norm`; ranges as two columns (`land_m2_from`, `land_m2_to`)."""
         frame = pd.DataFrame([asdict(norm) for norm in self.items], columns=[field.name for field in fields(Norm)])
-        for name in ("building_m2", "land_m2", "people"):
+        for name in ("building_m2", "land_m2", "people", "m2_per_1000"):
             at = frame.columns.get_loc(name)
             pairs = [pair if isinstance(pair, tuple) else (None, None) for pair in frame.pop(name)]
             frame.insert(at, f"{name}_from", pd.Series([low for low, _ in pairs], dtype="float64"))
@@ -300,6 +308,7 @@ def _make(kind: type[Any], row: dict[str, Any], name: str) -> Any:
     """One norm or circle from a row, every value checked; the first broken rule is named."""
     readers: dict[str, Callable[[object, str], object]] = {
         "radius_m": _range, "people": _range, "dwellings": _range, "building_m2": _range, "land_m2": _range,
+        "m2_per_1000": _range,
         "distance_m": _metres, "proposed_m": _metres, "verified": _truth,
     }
     where = f"{name}: {row['key']}"
@@ -311,6 +320,8 @@ def _make(kind: type[Any], row: dict[str, Any], name: str) -> Any:
             raise BadSettings(f"{where}: {field.name} is missing; add '{field.name}:'")
     if "group" in made and made["group"] not in GROUPS:
         raise BadSettings(f"{where}: group must be one of {', '.join(GROUPS)}, not {made['group']!r}; correct it")
+    if "needs" in made and made["needs"] not in _NEEDS:
+        raise BadSettings(f"{where}: needs must be one of {', '.join(_NEEDS)}, not {made['needs']!r}; correct it")
     return kind(**made)
 
 

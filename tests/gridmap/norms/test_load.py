@@ -48,6 +48,12 @@ def test_areas_of_a_few_rows_are_those_of_the_design(norms):
     assert norms["health_station"].building_m2 == (120, 270)
 
 
+def test_needs_and_area_for_a_thousand_residents(norms):
+    assert norms["kindergarten"].needs == "aged_3_6" and norms["market"].needs is None
+    assert norms["public_green"].m2_per_1000 == (1000, None)
+    assert norms.to_frame().set_index("key").loc["public_green", "m2_per_1000_from"] == 1000
+
+
 def test_nothing_is_called_verified_that_nobody_has_checked(norms):
     assert not any(norm.verified or norm.distance_verified for norm in norms)
     assert not any(circle.verified for circle in norms.circles)
@@ -140,6 +146,8 @@ BROKEN = {
     MARKET + "distance_m: true}]": "metres above 0, not True",
     MARKET + "distance_m: .nan}]": "metres above 0, not nan",
     MARKET + "land_m2: [9, 3]}]": r"land_m2 must be \[from, to\]",
+    MARKET + "needs: cats}]": "market: needs must be one of aged_60.*not 'cats'",
+    MARKET + "m2_per_1000: 5}]": r"m2_per_1000 must be \[from, to\]",
     MARKET + "verified: 是}]": "verified must be true or false",
     MARKET + "circle: '20'}]": "circle must be one of .*'20'",
     "extends: gb50180\nnorms: [{key: market, distance_m: 800}]": "market: a distance of one's own needs its source",
