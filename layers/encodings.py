@@ -93,6 +93,8 @@ def detect(data: bytes, *, encoding: str | None = None, fallback: str | None = N
         pass
     if (wide := _wide(data)) is not None:
         return wide
+    if _has_lines_of_utf8(data) and (mixed := _line_by_line(data, fallback or "gb18030")) is not None:
+        return mixed
     candidates = [fallback] if fallback else _chinese(data)
     for candidate in candidates:
         try:
@@ -172,6 +174,18 @@ def _shares(data: bytes, encoding: str) -> str:
     if encoding not in ("gb18030", _BIG5):
         return f"strict {title}"
     return f"{share:.0%} of {count:,} characters are everyday ones in {title}"
+
+
+def _has_lines_of_utf8(data: bytes) -> bool:
+    """Whether some line is Chinese in UTF-8: four characters and more, which GBK text does not look like."""
+    for line in data[: _SAMPLE * 4].splitlines():
+        try:
+            beyond = [character for character in line.decode("utf-8") if ord(character) > 0x7F]
+        except UnicodeDecodeError:
+            continue
+        if len(beyond) >= 4 and min(beyond) >= "\u2e80":
+            return True
+    return False
 
 
 def _line_by_line(data: bytes, other: str) -> Decoded | None:

@@ -34,15 +34,22 @@ _BRACKETS = re.compile(r"[((\[【〔<《].*?[))\]】〕>》]")
 _MARKS = re.compile(r"[\s_\-.:：、/*#'\"]+")
 
 
+#: Traditional characters of headings and the simplified ones that the schema is written in.
+_SIMPLE = str.maketrans(
+    "經緯戶數樓棟稱編號類別區層單態電話聯繫組織員務範圍總積築齡歲殘獨負責職結時間報來內點處標題劃當屬機構設營業開種級路運動園館",
+    "经纬户数楼栋称编号类别区层单态电话联系组织员务范围总积筑龄岁残独负责职结时间报来内点处标题划当属机构设营业开种级路运动园馆",
+)
+
+
 def normal(heading: object) -> str:
-    """A heading without what people vary: case, spaces, full-width forms, marks, a unit in brackets.
+    """A heading without what people vary: case, spaces, full-width and traditional forms, marks, a unit in brackets.
 
     Examples
     --------
     >>> normal("　户 数(户)"), normal("Building_ID"), normal("ＮＡＭＥ*")
     ('户数', 'buildingid', 'name')
     """
-    text = unicodedata.normalize("NFKC", str(heading)).casefold()
+    text = unicodedata.normalize("NFKC", str(heading)).casefold().translate(_SIMPLE)
     return _MARKS.sub("", _BRACKETS.sub("", text)) or _MARKS.sub("", text)
 
 

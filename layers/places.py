@@ -74,7 +74,8 @@ def place_columns(
             named[ours] = heading
 
     def first(words: tuple[str, ...]) -> Hashable | None:
-        forms = {normal(column): column for column in reversed(columns)}
+        forms = {normal(str(column).rpartition(" / ")[2]): column for column in reversed(columns)}
+        forms |= {normal(column): column for column in reversed(columns)}
         return next((forms[normal(word)] for word in words if normal(word) in forms), None)
 
     if "wkt" in named:
