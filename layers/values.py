@@ -11,6 +11,8 @@ import unicodedata
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = ["as_boolean", "as_code", "as_number", "as_text", "as_time", "is_blank", "plain"]
 
@@ -33,6 +35,7 @@ _TIME = r"(?:[T\s]*(上午|下午|AM|PM)?\s*(\d{1,2})[:时](\d{1,2})(?:[:分](\d
 _ZONE = r"\s*(Z|[+-]\d{2}:?\d{2})?"
 _YEAR_FIRST = rf"(\d{{4}})\s*[-/.年]\s*(\d{{1,2}})\s*[-/.月]\s*(\d{{1,2}})日?{_TIME}{_ZONE}"
 _YEAR_LAST = rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}{_ZONE}"
+_ISO = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)?"
 _COMPACT = r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?"
 
 
@@ -77,7 +80,10 @@ def as_text(column: pd.Series) -> tuple[pd.Series, pd.Series]:
         return column.astype("object").map({True: "true", False: "false"}).astype("str"), none_bad
     if _numeric(column):
         return column.astype("object").map(_number_text, na_action="ignore").astype("str"), none_bad
-    text = column.where(column.isna(), column.map(_cell_text, na_action="ignore")).astype("str").str.strip()
+    if isinstance(column.dtype, pd.StringDtype):
+        text = column.astype("str").str.strip()
+    else:
+        text = column.where(column.isna(), column.map(_cell_text, na_action="ignore")).astype("str").str.strip()
     return text.mask(text == ""), none_bad
 
 
@@ -190,6 +196,19 @@ def as_time(column: pd.Series, *, day: bool) -> tuple[pd.Series, pd.Series, set[
             column = column.dt.tz_localize(None)
         times = column.astype("datetime64[ms]")
         return (times.dt.normalize() if day else times), pd.Series(False, index=column.index), remarks
+    bare = column.astype("str").str.fullmatch(_ISO, na=False).to_numpy(dtype=bool)
+    if bare.any():
+        # what machines write is read all at once; only the rest is looked at word by word
+        quick = pd.to_datetime(column[bare].astype("str"), format="ISO8601", errors="coerce").astype("datetime64[ms]")
+        quick = quick.where(quick.dt.year.between(1000, 9999))
+        rest, bad, remarks = as_time(column[~bare], day=day) if not bare.all() else (None, None, remarks)
+        times = pd.Series(pd.NaT, index=column.index, dtype="datetime64[ms]")
+        times.loc[bare] = quick.dt.normalize() if day else quick
+        wrong = pd.Series(False, index=column.index)
+        wrong.loc[bare] = quick.isna().to_numpy()
+        if rest is not None and bad is not None:
+            times.loc[~bare], wrong.loc[~bare] = rest.to_numpy(), bad.to_numpy()
+        return times, wrong, remarks
     known = {value: _western_date(plain(value)) for value in column.dropna().unique()}
     text = column.astype("object").map(known).astype("object").where(column.notna(), "").astype("str")
     distinct = pd.Series(text.unique(), dtype="str")
@@ -257,6 +276,13 @@ def _plain_numbers(column: pd.Series) -> pd.Series:
     """Cells that are a bare number ('12', '-3.5'), the others NaN: all at once."""
     index = column.index
     text = column.astype("str")
+    cells = pa.array(text)
+    letters = pc.any(pc.match_substring_regex(cells, r"[^0-9.+-]")).as_py()
+    if letters is False:
+        try:
+            return pd.Series(pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False), index=index, dtype="float64")
+        except pa.ArrowInvalid:
+            pass  # '1-2' or '1.2.3': cell by cell
     bare = text.str.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)", na=False).to_numpy(dtype=bool)
     numbers = pd.Series(np.nan, index=index, dtype="float64")
     if bare.any():

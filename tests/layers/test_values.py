@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.strategies import datetimes, integers, lists, text
 
 from layers.values import as_boolean, as_code, as_number, as_text, as_time, is_blank
@@ -41,6 +41,7 @@ def test_every_whole_number_is_read_back(numbers: list[int]) -> None:
     assert values.tolist() == numbers and not bad.any()
 
 
+@settings(deadline=None)
 @given(lists(text(max_size=12), min_size=1))
 def test_no_text_breaks_a_reader(typed: list[str]) -> None:
     column = pd.Series(typed, dtype="object")
