@@ -24,7 +24,7 @@ from gridmap.micro_grids.special import choose_sites, sort_of_site
 from gridmap.micro_grids.unpeopled import unpeopled
 from gridmap.micro_grids.villages import join_farms, sort_of_village, spread
 
-__all__ = ["LEVELS", "Plan", "Rules", "derive_communities", "plan_levels"]
+__all__ = ["LEVELS", "Plan", "Rules", "crosses", "derive_communities", "plan_levels"]
 
 #: From the top down.
 LEVELS = ("districts", "streets", "communities", "grids", "micro_grids")
@@ -196,7 +196,7 @@ def _exchange(
         micro[cells] = int(micro.max()) + 1 + label
         grid[cells] = moved
         still[cells] = fixed
-        opened[cells] = np.where(fixed, opened[cells], _crosses(part, label, hard))
+        opened[cells] = np.where(fixed, opened[cells], crosses(part, label, hard))
     first, number_of = np.unique(micro, return_index=True, return_inverse=True)[1:]
     units["micro_grids"] = number_of
     sorts["micro_grids"] = [sorts["micro_grids"][old[cell]] for cell in first.tolist()]
@@ -387,7 +387,7 @@ def _micro_grids(part: CellGraph, far: np.ndarray, rules: Rules, places: CellPla
             sort = sort_of_village(load, float(apart.max(initial=0.0))) if load else None
         sorts.append(sort)
     label[peopled] = (int(label[bare].max()) + 1 if len(bare) else 0) + unit
-    crossed[peopled] = _crosses(graph, unit, hard)
+    crossed[peopled] = crosses(graph, unit, hard)
     return _Derived(label, sorts, crossed, empty)
 
 
@@ -400,7 +400,7 @@ def _country(graph: CellGraph, home: np.ndarray, village: np.ndarray) -> np.ndar
     return (home >= 0) & (town[np.maximum(home, 0)] == 0)
 
 
-def _crosses(graph: CellGraph, unit: np.ndarray, hard: np.ndarray) -> np.ndarray:
+def crosses(graph: CellGraph, unit: np.ndarray, hard: np.ndarray) -> np.ndarray:
     """Cells of units in which people live on both sides of a hard barrier."""
     inside = hard & (unit[graph.a] == unit[graph.b])
     if not inside.any():

@@ -12,10 +12,10 @@ import shapely
 
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.built import COUNTS
-from gridmap.micro_grids.carry import shut_between
 from gridmap.micro_grids.cells import dissolve
 from gridmap.micro_grids.codes import child_codes, reading_order
 from gridmap.micro_grids.graph import CellGraph
+from gridmap.micro_grids.levels import crosses
 from gridmap.micro_grids.reasons import explain
 from layers.schema import LAYERS
 
@@ -270,8 +270,7 @@ def _reasons(
     grids = pd.factorize(frame["parent"], sort=True)[0]
     grid_of_zone = np.zeros(int(zone.max()) + 1, dtype=np.int64)
     grid_of_zone[own] = grids
-    inner = shut_between(graph, zone)
-    crossing = np.bincount(_count_pieces(inner, zone), minlength=len(grid_of_zone)) > 1
+    crossing = np.bincount(zone, weights=crosses(graph, zone, ~graph.open), minlength=len(grid_of_zone)) > 0
     piece = graph.pieces(among=grid_of_zone[zone] * 2 + cells["alone"].to_numpy(dtype=np.int64))
     total = np.bincount(piece, weights=graph.households)
     zone_piece = np.zeros(len(grid_of_zone), dtype=np.int64)
@@ -288,14 +287,6 @@ def _reasons(
         ),
     )  # fmt: skip
     return explain(graph, zone, told, band, total[zone_piece][own])
-
-
-def _count_pieces(graph: CellGraph, zone: np.ndarray) -> np.ndarray:
-    """The zone of each connected piece."""
-    piece = graph.pieces()
-    owner = np.zeros(int(piece.max(initial=-1)) + 1, dtype=np.int64)
-    owner[piece] = zone
-    return owner
 
 
 def _date(frame: gpd.GeoDataFrame, old: gpd.GeoDataFrame, areas: np.ndarray, day: str) -> None:
