@@ -131,20 +131,24 @@ def _along(network: WalkNetwork, start: Places, end: Places) -> tuple[Floats | N
     order = np.argsort(arcs.heads, kind="stable")
     into = np.searchsorted(arcs.heads[order], np.arange(nodes + 1))
     node = int(read[np.argmin(by)])
-    passed = [node]
+    passed, steps = [node], []
     while True:
         at = [number for number in np.flatnonzero(seeds == node) if reach[node] == end.to_ends[0][number]]
         if at:
             break
         ways = order[into[node]: into[node + 1]]
         gain = np.abs(reach[tail[ways]] + arcs.metres[ways] - reach[node])
-        node = int(tail[ways[np.lexsort((reach[tail[ways]], gain > 1e-7))[0]]])
+        chosen = ways[np.lexsort((reach[tail[ways]], gain > 1e-7))[0]]
+        node = int(tail[chosen])
         passed.append(node)
+        steps.append(float(arcs.metres[chosen]))
     base = _base_nodes(network)[np.array(passed)]
     first, last = int(np.argmin(by)), int(at[0])
     pieces = [_piece(network, int(line_of[start.stretch[0]]), float(start.at[0]),
                      float(network.stops.metres[start.stretch[0] + first]))]
-    pieces += [_between(network, int(one), int(other)) for one, other in pairwise(base)]
+    pieces += [
+        _between(network, int(one), int(other), step) for (one, other), step in zip(pairwise(base), steps, strict=True)
+    ]
     pieces.append(_piece(network, int(line_of[end.stretch[0]]), float(network.stops.metres[end.stretch[0] + last]),
                          float(end.at[0])))
     return np.concatenate(pieces), float(by.min())
@@ -159,8 +163,8 @@ def _base_nodes(network: WalkNetwork) -> np.ndarray:
     return base
 
 
-def _between(network: WalkNetwork, one: int, other: int) -> Floats:
-    """Vertices of the shortest bit of a line between two neighbouring nodes; none where a short gap was bridged."""
+def _between(network: WalkNetwork, one: int, other: int, metres: float) -> Floats:
+    """Vertices of the bit of a line of that length between two neighbouring nodes; over a short gap, its other side."""
     stops = network.stops
     if one == other:
         return np.empty((0, 2))
@@ -170,9 +174,10 @@ def _between(network: WalkNetwork, one: int, other: int) -> Floats:
     back = np.flatnonzero(same & (here == other) & (there == one))
     both = np.concatenate([ahead, back])
     if not len(both):
-        return np.empty((0, 2))
+        across = int(np.flatnonzero(stops.node == other)[0])
+        return network.points_on(stops.line[[across]], stops.metres[[across]])
     length = stops.metres[both + 1] - stops.metres[both]
-    at = int(both[np.argmin(length)])
+    at = int(both[np.argmin(np.abs(length - metres))])
     ends = float(stops.metres[at]), float(stops.metres[at + 1])
     return _piece(network, int(stops.line[at]), *(ends if stops.node[at] == one else ends[::-1]))
 

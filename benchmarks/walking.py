@@ -1,6 +1,6 @@
 """How fast walks are: 30 kinds on synthetic streets of 10,000 to 950,000 edges, beside igraph on the same graph.
 
-    python benchmarks/access.py [EDGES ...]
+    python benchmarks/walking.py [EDGES ...]
 
 Streets are a lattice with bent corners and missing bits, in shuffled order; buildings stand within 25 m of a street.
 igraph (`pip install igraph`) gets the same nodes and arcs and one search a kind from a super-source, without access
