@@ -179,7 +179,21 @@ def _upper(store: Store, frames: Frames, grids_moved: set[str], outcome: Outcome
             units["buildings"] = sums["buildings"].to_numpy()
             units = _grids(store, gpd.GeoDataFrame(units), gpd.GeoDataFrame(drawn), grids_moved, outcome)
         found[level] = units
+    for level, below in zip(LEVELS[-3::-1], LEVELS[-2:0:-1], strict=True):
+        if level in found and below in found and grids_moved:
+            found[level] = _filled(found[level], found[below], {code[: LENGTHS[level]] for code in grids_moved})
     return found
+
+
+def _filled(units: gpd.GeoDataFrame, below: gpd.GeoDataFrame, moved: set[str]) -> gpd.GeoDataFrame:
+    """Units whose border may have got a vertex, drawn as what lies in them: a bend of a millimetre goes along."""
+    inside = below[below["parent"].isin(moved)]
+    if not len(inside):
+        return units
+    names, number = np.unique(inside["parent"].to_numpy(dtype=object).astype(str), return_inverse=True)
+    areas = dict(zip(names.tolist(), dissolve(inside.geometry.to_numpy(), number.ravel()), strict=True))
+    shapes = [areas.get(code, shape) for code, shape in zip(units["code"], units.geometry, strict=True)]
+    return units.set_geometry(gpd.GeoSeries(shapes, index=units.index, crs=units.crs))
 
 
 def _grids_there(grids: gpd.GeoDataFrame, drawn: gpd.GeoDataFrame, day: str) -> gpd.GeoDataFrame:
