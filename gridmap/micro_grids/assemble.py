@@ -15,9 +15,6 @@ from gridmap.micro_grids.stitch import onto_outline, stitch
 
 __all__ = ["assemble"]
 
-#: Levels that a chunk plans by itself.
-_OWN = LEVELS[2:]
-
 
 def assemble(
     chunks: Sequence[Chunk], done: Sequence[ChunkSplit], given: Given
@@ -86,7 +83,7 @@ def _one_plan(chunks: Sequence[Chunk], done: Sequence[ChunkSplit], chunk: np.nda
     origin["communities"] = np.array(
         [known if label == -1 else -1 for (_, known, label) in number_of], dtype=np.int64
     )
-    for level in _OWN[1:]:
+    for level in LEVELS[3:]:
         sizes = np.array([len(split.plan.given[level]) for split in done], dtype=np.int64)
         first = np.cumsum(sizes) - sizes
         units[level] = np.concatenate([split.plan.units[level] + n for split, n in zip(done, first, strict=True)])
@@ -96,5 +93,5 @@ def _one_plan(chunks: Sequence[Chunk], done: Sequence[ChunkSplit], chunk: np.nda
         origin,
         opened=np.concatenate([split.plan.opened for split in done]),
         unpeopled=np.concatenate([split.plan.unpeopled for split in done]),
-        sorts={level: [sort for split in done for sort in split.plan.sorts[level]] for level in _OWN[1:]},
+        sorts={level: [sort for split in done for sort in split.plan.sorts[level]] for level in LEVELS[3:]},
     )

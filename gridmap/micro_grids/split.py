@@ -24,10 +24,10 @@ from gridmap.micro_grids.rows import Result, make_rows
 from layers.errors import CrsMismatch, DataBroken, MissingLayer
 from layers.findings import Findings
 
+__all__ = ["Mapper", "Split", "split_levels", "split_micro_grids"]
+
 #: Applies a function to each of several parts, in order.
 Mapper = Callable[[Callable, Iterable], Iterable]
-
-__all__ = ["Mapper", "Split", "split_levels", "split_micro_grids"]
 
 
 @dataclass

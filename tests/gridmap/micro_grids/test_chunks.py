@@ -82,8 +82,7 @@ def test_a_district_without_communities_is_cut_along_its_streets(seed: int) -> N
     assert len(split.units["communities"]) > 1
     assert split.units["communities"]["households"].max() <= 600
     assert_exact(split, outline)
-    whole = layers["buildings"].assign(households=layers["buildings"]["households"])
-    assert not checks.whole_buildings_cut(split.units["micro_grids"], whole, 40)
+    assert not checks.whole_buildings_cut(split.units["micro_grids"], layers["buildings"], 40)
 
 
 def test_the_number_of_workers_changes_nothing() -> None:
