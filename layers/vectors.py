@@ -21,6 +21,7 @@ import pyogrio
 import pyproj
 import shapely
 
+from layers.archives import ZIP_ERRORS
 from layers.datum import DATUMS
 from layers.errors import BadFile, BadSettings, CrsMismatch, MissingLayer, UnknownDatum
 from layers.findings import Findings
@@ -235,7 +236,7 @@ def _bytes(path: Path) -> bytes:
 def _zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except ZIP_ERRORS as error:
         raise BadFile(f"cannot read {path.name}: {error}; zip the parts of the shapefile again") from None
 
 
@@ -271,7 +272,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, pat
         for item in parts:
             suffix = item.filename[len(start) :].lower().replace("/", "_")
             (folder / f"layer{suffix}").write_bytes(archive.read(item))
-    except (zipfile.BadZipFile, RuntimeError, OSError) as error:
+    except ZIP_ERRORS as error:
         raise BadFile(f"cannot read {path.name}: {error}; zip it again without a password") from None
     return folder / f"layer{Path(member.filename).suffix.lower()}"
 

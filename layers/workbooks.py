@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import python_calamine
 
+from layers.archives import ZIP_ERRORS
 from layers.errors import BadFile, MissingLayer
 from layers.findings import Findings
 from layers.headings import normal
@@ -133,12 +134,15 @@ def _tell_formulas(path: Path, layer: Layer, findings: Findings) -> None:
     if what_it_is(path.read_bytes()[:8]) != "zip":
         return
     failed = uncomputed = 0
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                xml = archive.read(name)
-                failed += len(re.findall(rb'<c [^>]*t="e"', xml))
-                uncomputed += len(re.findall(rb"</f>(?:<v\s*/>|<v></v>)?</c>", xml))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                    xml = archive.read(name)
+                    failed += len(re.findall(rb'<c [^>]*t="e"', xml))
+                    uncomputed += len(re.findall(rb"</f>(?:<v\s*/>|<v></v>)?</c>", xml))
+    except ZIP_ERRORS as error:
+        raise BadFile(f"cannot read {path.name}: {error}; open it in Excel or WPS and save it again") from None
     for count, rule, what, done in (
         (failed, "formula_failed", "failed, such as #REF!", "read as empty; mend them in the spreadsheet"),
         (uncomputed, "formula_without_value", "have never been computed",
@@ -175,7 +179,7 @@ def _no_bomb(data: bytes, path: Path) -> None:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             size = sum(item.file_size for item in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except ZIP_ERRORS:
         raise BadFile(f"cannot read {path.name}: it is cut off or damaged; copy it again") from None
     if size > _MOST_BYTES or (size > 64 << 20 and size > _MOST_RATIO * len(data)):
         raise BadFile(f"cannot read {path.name}: it unpacks to {size >> 20:,} MB; split it into several workbooks")
