@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 import gridmap
-from gridmap import cli_data, cli_plan, cli_site
+from gridmap import cli_ask, cli_data, cli_plan, cli_site
 from gridmap.progress import Progress, silent
 from layers.errors import GridmapError
 
@@ -359,6 +359,7 @@ def user_password(city: str, name: str, password: str) -> None:
 cli_data.register(main)
 cli_plan.register(main)
 cli_site.register(main, _watched)
+cli_ask.register(main, _watched)
 
 if __name__ == "__main__":
     main()

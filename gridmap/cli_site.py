@@ -45,7 +45,7 @@ def register(main: click.Group, watched: Callable[[bool, Callable[[Progress], An
         city: str, output: Path | None, page: Path | None, lang: str, quiet: bool, as_json: bool, **asked: Any
     ) -> None:
         """Find where the next facilities of a kind belong in CITY; exit 1 where the request cannot be met."""
-        from gridmap.siting import draw_plan, site_city, write_sites
+        from gridmap.siting import draw_plan, site_city, write_places
 
         plan = watched(quiet, lambda progress: site_city(city, progress=progress, **asked))
         answer = plan.siting
@@ -62,6 +62,6 @@ def register(main: click.Group, watched: Callable[[bool, Callable[[Progress], An
                     f"alone reaches {place.gain:,.0f}, serves {place.serves:,.0f}"
                 )
         if output is not None:
-            write_sites(plan, output)
+            write_places(plan.sites, output)
         if page is not None:
             draw_plan(city, plan, page, lang=lang)

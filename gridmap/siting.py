@@ -27,7 +27,7 @@ from layers.errors import BadFile, MissingLayer, WrongCall
 from layers.findings import Findings
 from layers.read import read_layer
 
-__all__ = ["SitePlan", "draw_plan", "site_city", "write_sites"]
+__all__ = ["SitePlan", "draw_plan", "site_city", "write_places"]
 
 #: Candidates from street corners are no nearer to each other than this, and no more than so many.
 _CORNERS_APART_M, _MOST = 40.0, 3000
@@ -131,12 +131,12 @@ class SitePlan:
         }  # fmt: skip
 
 
-def write_sites(plan: SitePlan, path: str | Path) -> None:
-    """The new places as a file: GeoPackage in the city's CRS, or GeoJSON in longitude and latitude."""
+def write_places(places: gpd.GeoDataFrame, path: str | Path) -> None:
+    """Places or areas as a file: GeoPackage in the city's CRS, or GeoJSON in longitude and latitude."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".gpkg", ".geojson"):
         raise WrongCall(f"places are written as .gpkg or .geojson, not {suffix or Path(path).name!r}")
-    (plan.sites.to_crs(4326) if suffix == ".geojson" else plan.sites).to_file(path)
+    (places.to_crs(4326) if suffix == ".geojson" else places).to_file(path)
 
 
 def site_city(

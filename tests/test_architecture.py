@@ -13,7 +13,7 @@ STEPS = ("gridmap.micro_grids", "gridmap.access", "gridmap.measures")
 EDGES = ("gridmap.stores", "gridmap.maps", "gridmap.exports", "gridmap.engines")
 DEEDS = (
     "gridmap.attaching", "gridmap.pipeline", "gridmap.rework", "gridmap.covering", "gridmap.siting",
-    "gridmap.attaching", "gridmap.pipeline", "gridmap.rework", "gridmap.covering", "gridmap.siting",
+    "gridmap.city_walks", "gridmap.what_if", "gridmap.ways", "gridmap.equity", "gridmap.cli_ask",
     "gridmap.delivery", "gridmap.verify", "gridmap.quality", "gridmap.barriers", "gridmap.atlas", "gridmap.accounts",
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
     "gridmap.cli_site", "gridmap.import_match", "gridmap.osm_households",

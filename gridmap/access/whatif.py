@@ -63,6 +63,8 @@ class Outcome:
         Gaps of those kinds, as they would be.
     gained, lost
         Households that would come within the norm, and fall out of it, by kind.
+    walks
+        Metres of every building to the nearest facility of those kinds, as they would be.
     """
 
     kinds: tuple[str, ...]
@@ -70,6 +72,7 @@ class Outcome:
     gaps: gpd.GeoDataFrame
     gained: dict[str, int]
     lost: dict[str, int]
+    walks: pd.DataFrame
 
 
 class WhatIf:
@@ -152,7 +155,7 @@ class WhatIf:
             self._buildings, walks, {kind: norms[kind] for kind in kinds}, merge_m=self._merge, outline=self._outline,
             drawn=self._drawn,
         )
-        return Outcome(kinds=kinds, coverage=table, gaps=gaps, gained=gained, lost=lost)
+        return Outcome(kinds=kinds, coverage=table, gaps=gaps, gained=gained, lost=lost, walks=walks)
 
     def _changed(self, change: Change) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
         known = set(self._facilities["code"].dropna())

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from layers.errors import WrongCall
+from layers.schema import NEEDS
 
 __all__ = ["equity_table", "gini", "lorenz", "say_equity", "theil"]
 
@@ -163,8 +164,11 @@ def equity_table(
     return pd.DataFrame(rows, columns=columns)
 
 
-def say_equity(table: pd.DataFrame, *, titles: Mapping[str, str], lang: str = "zh", most: int = 8) -> str:
-    """The table on one page in words, the least covered kinds first.
+def say_equity(
+    table: pd.DataFrame, *, titles: Mapping[str, str], lang: str = "zh", most: int = 8,
+    names: Mapping[str, str] | None = None,
+) -> str:
+    """The table on one page in words: all kinds together, then the least covered ones, each with who is worst off.
 
     Parameters
     ----------
@@ -176,33 +180,47 @@ def say_equity(table: pd.DataFrame, *, titles: Mapping[str, str], lang: str = "z
         zh or en.
     most
         How many kinds are spoken of.
+    names
+        Community code -> its name; the code without one.
 
     Examples
     --------
     >>> units = pd.DataFrame({"code": ["330483001001001001"], "households": [30]})
     >>> table = pd.DataFrame({"micro_grid": units["code"], "kind": "canteen", "coverage": [0.5]})
-    >>> say_equity(equity_table(table, units), titles={"canteen": "Canteen"}, lang="en")
-    'Canteen: 50.0% of 30 households within the norm; evenly spread (Gini 0.00). Least: 330483001001 with 50.0%.'
+    >>> print(say_equity(equity_table(table, units), titles={"canteen": "Canteen"}, lang="en"))
+    Of 1 kinds, 0 have nine in ten households within the norm, and 0 have fewer than half.
+    Canteen: 50.0% of 30 households within the norm; evenly spread (Gini 0.00).
     """
-    homes = table[table["group"] == "households"].sort_values(["covered", "kind"]).head(most)
-    zh, lines = lang == "zh", []
-    for row in homes.itertuples():
-        title = titles.get(row.kind, row.kind)
-        even = math.isnan(row.gini) or row.gini < 0.2
+    zh = lang == "zh"
+    homes = table[table["group"] == "households"].sort_values(["covered", "kind"])
+    good, poor = int((homes["covered"] >= 0.9).sum()), int((homes["covered"] < 0.5).sum())
+    lines = [
+        f"{len(homes)} 类设施中, {good} 类已有九成以上住户达标, {poor} 类达标不足一半。" if zh else
+        f"Of {len(homes)} kinds, {good} have nine in ten households within the norm, and {poor} have fewer than half."
+    ]
+    for row in homes.head(most).itertuples():
+        title, text = titles.get(row.kind, row.kind), ""
+        nobody = math.isnan(row.gini)
+        even = nobody or row.gini < 0.2
         if zh:
-            spread = f"{'较均衡' if even else '不均衡'}（基尼系数 {row.gini:.2f}）"
-            spread = "无人达标" if math.isnan(row.gini) else spread
+            spread = "无人达标" if nobody else f"{'较均衡' if even else '不均衡'}（基尼系数 {row.gini:.2f}）"
             text = f"{title}: {row.people:,.0f} 户中 {row.covered:.1%} 在标准距离内; {spread}。"
-            text += f"最低的社区: {row.worst_community}，{row.worst:.1%}。"
         else:
-            spread = f"{'evenly' if even else 'unevenly'} spread (Gini {row.gini:.2f})"
-            spread = "nobody is" if math.isnan(row.gini) else spread
+            spread = "nobody is" if nobody else f"{'evenly' if even else 'unevenly'} spread (Gini {row.gini:.2f})"
             text = f"{title}: {row.covered:.1%} of {row.people:,.0f} households within the norm; {spread}."
-            text += f" Least: {row.worst_community} with {row.worst:.1%}."
+        if row.worst < row.covered - 1e-9:  # several communities, and not all alike
+            where = (names or {}).get(row.worst_community, row.worst_community)
+            between = row.theil_between / row.theil if row.theil > 0 else 0.0
+            text += (
+                f"最低的社区: {where}, {row.worst:.1%}; 差异的 {between:.0%} 来自社区之间。" if zh else
+                f" Least: {where} with {row.worst:.1%}; {between:.0%} of the differences lie between communities."
+            )
         others = table[(table["kind"] == row.kind) & (table["group"] != "households")]
         behind = others[others["covered"] < row.covered - 0.05]
-        for need in behind.itertuples():
-            text += f" {need.group}: {need.covered:.1%}" + ("。" if zh else ".")
+        if len(behind):
+            of = {need.name: need.zh if zh else need.en.lower() for need in NEEDS}
+            worse = [f"{of.get(need.group, need.group)} {need.covered:.1%}" for need in behind.itertuples()]
+            text += f"覆盖更低的人群: {'、'.join(worse)}。" if zh else f" Worse off: {', '.join(worse)}."
         lines.append(text)
     return "\n".join(lines)
 

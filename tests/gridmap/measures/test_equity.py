@@ -62,7 +62,9 @@ def test_the_table_and_the_page_tell_who_has_least():
     assert table.loc["households", ["worst_community", "worst"]].tolist() == ["330483001002", 0]
     assert table.loc["aged_80", "covered"] == 0 and math.isnan(table.loc["aged_80", "gini"])
     page = say_equity(table.reset_index(), titles={"canteen": "社区食堂"})
-    assert "社区食堂: 40 户中 37.5%" in page and "330483001002，0.0%" in page and "aged_80: 0.0%" in page
+    assert "社区食堂: 40 户中 37.5%" in page and "330483001002, 0.0%" in page and "80岁以上 0.0%" in page
+    named = say_equity(table.reset_index(), titles={}, lang="en", names={"330483001002": "East"})
+    assert "Least: East with 0.0%" in named and "aged 80 and over 0.0%" in named
     assert "unevenly spread" in say_equity(table.reset_index(), titles={}, lang="en")
 
 

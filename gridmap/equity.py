@@ -1,0 +1,195 @@
+"""How evenly a city is served: Gini, Lorenz, Theil, clusters of low coverage, and one page of it in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import geopandas as gpd
+import pandas as pd
+
+from gridmap.measures import equity_table, hot_spots, lorenz, say_equity
+from gridmap.norms import Norms, load_norms
+from layers.errors import MissingLayer, WrongCall
+from layers.schema import NEEDS
+
+__all__ = ["Equity", "draw_lorenz", "find_hot_spots", "measure_equity", "titles"]
+
+_NEEDS = tuple(need.name for need in NEEDS if need.unit == "people")
+
+
+class Reads(Protocol):
+    """Whatever reads like a store: a store, or what one person sees of it."""
+
+    def read(self, layer: str, /) -> Any:
+        """Rows of a layer."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equity:
+    """Figures of a city or of what one sees of it.
+
+    Parameters
+    ----------
+    table
+        From `gridmap.measures.equity_table`: a row a kind and group.
+    curves
+        Kind -> Lorenz curve of the share of households within the norm over households, from 0 to 1.
+    names
+        Community code -> its name.
+    titles
+        Kind -> Chinese and English title.
+    unverified
+        Kinds held to a distance that nobody has checked.
+    """
+
+    table: pd.DataFrame
+    curves: Mapping[str, pd.DataFrame]
+    names: Mapping[str, str]
+    titles: Mapping[str, tuple[str, str]]
+    unverified: frozenset[str]
+
+    def words(self, lang: str = "zh", *, most: int = 8) -> str:
+        """One page in words, the least covered kinds first."""
+        at = 0 if lang == "zh" else 1
+        doubt = ("（标准未核对）", " (norm unverified)")[at]
+        called = {
+            kind: title[at] + (doubt if kind in self.unverified else "") for kind, title in self.titles.items()
+        }
+        return say_equity(self.table, titles=called, lang=lang, most=most, names=self.names)
+
+    def facts(self) -> dict[str, Any]:
+        """The same as JSON has it; NaN is null."""
+        rows = json.loads(self.table.to_json(orient="records", force_ascii=False))
+        return {
+            "kinds": rows,
+            "lorenz": {
+                kind: {name: [round(float(value), 6) for value in curve[name]] for name in ("people", "share")}
+                for kind, curve in self.curves.items()
+            },
+            "unverified": sorted(self.unverified), "words": {"zh": self.words("zh"), "en": self.words("en")},
+        }
+
+
+def measure_equity(
+    store: Reads, *, kinds: Sequence[str] = (), norms: str | Path | None = None, points: int = 200
+) -> Equity:
+    """Equity of the coverage that a city keeps.
+
+    Parameters
+    ----------
+    store
+        A store, or what one person sees of it.
+    kinds
+        Kinds to look at; all that have coverage without any.
+    norms
+        Norms file in place of the packaged one, for titles.
+    points
+        Lorenz curves are thinned to about so many points.
+
+    Raises
+    ------
+    MissingLayer
+        Where there is no coverage.
+    WrongCall
+        For a kind without coverage.
+    """
+    covered, units = _read(store)
+    asked = sorted(set(kinds) or set(covered["kind"]))
+    unknown = [kind for kind in asked if kind not in set(covered["kind"])]
+    if unknown:
+        raise WrongCall(f"there is no coverage of {unknown[0]!r}; compute it with gridmap cover")
+    covered = covered[covered["kind"].isin(asked)]
+    table = equity_table(covered, units, needs=_NEEDS)
+    homes = units.set_index("code")["households"]
+    curves = {}
+    for kind in table.loc[table["group"] == "households", "kind"]:
+        part = covered[covered["kind"] == kind].sort_values("micro_grid")
+        weight = pd.to_numeric(homes.reindex(part["micro_grid"])).to_numpy(dtype="float64", na_value=0.0)
+        curve = lorenz(part["coverage"].to_numpy(dtype="float64", na_value=float("nan")), weight)
+        step = max(1, len(curve) // points)
+        curves[str(kind)] = pd.concat([curve.iloc[::step], curve.iloc[-1:]]).drop_duplicates(ignore_index=True)
+    communities = store.read("communities")
+    names = {
+        str(row.code): row.name_ for row in communities.rename(columns={"name": "name_"}).itertuples()
+        if isinstance(getattr(row, "name_", None), str)
+    } if len(communities) else {}  # fmt: skip
+    doubtful = covered.loc[~covered["verified"].fillna(False).astype(bool), "kind"]
+    return Equity(
+        table=table, curves=curves, names=names, titles=titles(load_norms(norms), asked),
+        unverified=frozenset(map(str, doubtful)),
+    )
+
+
+def find_hot_spots(store: Reads, kind: str, *, share: float = 0.05, seed: int = 0) -> gpd.GeoDataFrame:
+    """Micro-grids where low or high coverage of a kind clusters beyond chance.
+
+    Parameters
+    ----------
+    store
+        A store, or what one person sees of it.
+    kind
+        Kind of facility.
+    share, seed
+        As in `gridmap.measures.hot_spots`.
+
+    Returns
+    -------
+    Micro-grids with `code`, `name`, `households`, `coverage` and the columns of `hot_spots`, in the order of codes.
+
+    Raises
+    ------
+    MissingLayer
+        Where there is no coverage.
+    WrongCall
+        For a kind without coverage.
+    """
+    covered, units = _read(store)
+    part = covered[covered["kind"] == kind].set_index("micro_grid")["coverage"]
+    if part.empty:
+        raise WrongCall(f"there is no coverage of {kind!r}; compute it with gridmap cover")
+    assert isinstance(units, gpd.GeoDataFrame)
+    areas = units.sort_values("code", ignore_index=True)
+    values = pd.Series(pd.to_numeric(part.reindex(areas["code"])).to_numpy(dtype="float64", na_value=float("nan")))
+    found = hot_spots(values, areas, share=share, seed=seed)
+    kept = [name for name in ("code", "name", "households", "geometry") if name in areas]
+    return areas[kept].assign(coverage=values, **{name: found[name] for name in found})
+
+
+def titles(norms: Norms, kinds: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Chinese and English title of each kind; the kind itself where no norm knows it."""
+    return {kind: (norms[kind].zh, norms[kind].en) if kind in norms else (kind, kind) for kind in kinds}
+
+
+def draw_lorenz(curve: pd.DataFrame, *, side: int = 220) -> str:
+    """A Lorenz curve as an SVG picture: the diagonal, the curve, the area between them.
+
+    Examples
+    --------
+    >>> picture = draw_lorenz(pd.DataFrame({"people": [0.0, 0.5, 1.0], "share": [0.0, 0.0, 1.0]}), side=100)
+    >>> "0.0,100.0 50.0,100.0 100.0,0.0" in picture, picture.startswith("<svg")
+    (True, True)
+    """
+    spots = " ".join(
+        f"{x * side:.1f},{side - y * side:.1f}" for x, y in zip(curve["people"], curve["share"], strict=True)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {side + 2} {side + 2}" width="{side}" '
+        f'height="{side}" role="img"><rect width="{side}" height="{side}" fill="#f6f4ef" stroke="#8a8275"/>'
+        f'<polygon points="{spots}" fill="#e3a48f"/><line x1="0" y1="{side}" x2="{side}" y2="0" stroke="#8a8275" '
+        f'stroke-dasharray="4 3"/><polyline points="{spots}" fill="none" stroke="#b3261e" stroke-width="2"/></svg>'
+    )
+
+
+def _read(store: Reads) -> tuple[pd.DataFrame, pd.DataFrame]:
+    covered, units = store.read("coverage"), store.read("micro_grids")
+    if not len(covered) or not len(units):
+        raise MissingLayer("there is no coverage here; compute it with gridmap cover")
+    known = covered["coverage"].notna()
+    if not known.any():
+        raise MissingLayer("no household's coverage is known here; see what the map lacks in the layer completeness")
+    return covered, units
