@@ -41,7 +41,9 @@ def register(main: click.Group, watched: Callable[[bool, Callable[[Progress], An
     @_lang
     @_quiet
     @_as_json
-    def what_if(city: str, level: str, output: Path | None, lang: str, quiet: bool, as_json: bool, **asked: Any) -> None:
+    def what_if(
+        city: str, level: str, output: Path | None, lang: str, quiet: bool, as_json: bool, **asked: Any
+    ) -> None:
         """Suppose that facilities of CITY open, move or close or a norm changes: before and after; CITY stays."""
         from gridmap.what_if import what_if as suppose
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,7 @@ def add_way(page: folium.Map, way: HouseholdWay) -> folium.Map:
     """Draw a way on a map: the line over a white one, a ring at the door and a disc at the facility."""
     spots = [(lat, lon) for lon, lat in way._degrees()]
     name = f"way-{way.building}-{way.facility}"
-    parts: list[folium.map.Layer] = [
+    parts: list[Any] = [
         folium.PolyLine(spots, color="#ffffff", weight=9, opacity=0.9, interactive=False),
         folium.PolyLine(spots, color="#b3261e", weight=4, opacity=1.0, interactive=False),
         folium.CircleMarker(spots[0], radius=7, color="#b3261e", weight=3, fill=True, fill_color="#ffffff",
@@ -194,16 +195,9 @@ def add_way(page: folium.Map, way: HouseholdWay) -> folium.Map:
                             fill_opacity=1.0),
     ]
     for at, part in enumerate(parts):
-        part._id = f"{abs(hash_text(name)):x}{at}"  # a steady name: the same way makes the same page
+        part._id = f"{zlib.crc32(name.encode()):x}{at}"  # a steady name: the same way makes the same page
         part.add_to(page)
     return page
-
-
-def hash_text(text: str) -> int:
-    """A number for a text, the same in every run."""
-    import zlib
-
-    return zlib.crc32(text.encode())
 
 
 def _text(row: gpd.GeoDataFrame, column: str) -> str:

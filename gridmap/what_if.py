@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -236,7 +236,7 @@ def _at(text: str, walks: CityWalks, what: str) -> tuple[str, tuple[float, float
 
 
 def _norm(text: str) -> tuple[str, float]:
-    kind, mark, metres = text.partition("=")
+    kind, _, metres = text.partition("=")
     try:
         return kind.strip(), float(metres)
     except ValueError:
