@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gridmap.progress import Progress
+from layers.errors import WrongCall
 
 if TYPE_CHECKING:
     from gridmap.what_if import Supposed
@@ -64,17 +65,35 @@ def register(main: click.Group, watched: Callable[[bool, Callable[[Progress], An
     @main.command()
     @click.argument("city")
     @click.argument("building")
-    @click.argument("kind")
+    @click.argument("kind", required=False)
     @click.option("--facility", metavar="CODE", help="Walk to this one rather than to the nearest.")
     @click.option("--map", "page", type=_FILE, help="Write a map page of the way.")
     @_norms
     @_lang
     @_as_json
-    def way(city: str, building: str, kind: str, page: Path | None, lang: str, as_json: bool, **asked: Any) -> None:
-        """Show the way of BUILDING's households to their nearest facility of KIND in CITY."""
-        from gridmap.ways import draw_way, way_of
+    def way(
+        city: str, building: str, kind: str | None, facility: str | None, page: Path | None, norms: Path | None,
+        lang: str, as_json: bool,
+    ) -> None:  # fmt: skip
+        """Show the way of BUILDING's households to their nearest facility of KIND in CITY; of every kind without."""
+        from gridmap.ways import draw_way, reached_from, walks_of, way_from
 
-        found = way_of(city, building, kind, **asked)
+        walks = walks_of(city, norms=norms)
+        if kind is None:
+            if page is not None or facility is not None:
+                raise WrongCall("a map or a facility goes with one KIND; name it after the building")
+            reached = reached_from(walks, building)
+            if as_json:
+                click.echo(json.dumps(json.loads(reached.to_json(orient="records", force_ascii=False)),
+                                      ensure_ascii=False))
+                return
+            for row in reached.itertuples():
+                mark = "within" if row.within else "BEYOND"
+                doubt = "" if row.verified else " (unverified)"
+                click.echo(f"{row.metres:7,.0f} m  {mark} {row.norm_m:,.0f} m{doubt}  "
+                           f"{row.zh if lang == 'zh' else row.en}  {row.name}")
+            return
+        found = way_from(walks, building, kind, facility=facility)
         click.echo(json.dumps(found.facts(), ensure_ascii=False) if as_json else found.words(lang))
         if page is not None:
             draw_way(city, found, page, lang=lang)

@@ -31,7 +31,7 @@ ROLE_TITLES = {
     "admin": {"zh": "管理员", "en": "Administrator"},
 }
 
-_MAP = {"map.view"} | {
+_MAP = {"map.view", "way.view"} | {
     f"layer.{name}.view" for name in LAYERS if name not in ("staff", "findings", "gaps", "imports", "import_rows")
 }
 _ALL = _MAP | {
@@ -42,6 +42,7 @@ _ALL = _MAP | {
     "layer.imports.view",   # who brought which file in
     "data.import",          # bring files in, and take that back
     "quality.view",         # how good the plan is
+    "equity.view",          # how evenly the city is served
     "export.make",          # take data away as files
     "contact.view",         # telephone numbers
     "incident.text.view",   # what a report says, and its address

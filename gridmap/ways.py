@@ -10,10 +10,11 @@ from typing import Any
 
 import folium
 import geopandas as gpd
+import pandas as pd
 import pyproj
 import shapely
 
-from gridmap.access.walk import nearest_facilities
+from gridmap.access.walk import walk_pairs
 from gridmap.access.way import Way, way_between
 from gridmap.atlas import DRAWN
 from gridmap.city_walks import CityWalks, read_walks
@@ -23,7 +24,10 @@ from gridmap.norms import Norm
 from gridmap.stores import open_store
 from layers.errors import NotFound, WrongCall
 
-__all__ = ["HouseholdWay", "add_way", "draw_way", "way_from", "way_of"]
+#: Longer than any way on foot in a city, metres.
+_ANY_LENGTH = 1e9
+
+__all__ = ["HouseholdWay", "add_way", "draw_way", "reached_from", "walks_of", "way_from", "way_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +134,13 @@ def way_of(
     WrongCall
         For a kind without a norm.
     """
+    return way_from(walks_of(city, norms=norms), building, kind, facility=facility)
+
+
+def walks_of(city: str | Path, *, norms: str | Path | None = None) -> CityWalks:
+    """A city read to walk in."""
     with open_store(city) as store:
-        walks = read_walks(store, norms=norms)
-    return way_from(walks, building, kind, facility=facility)
+        return read_walks(store, norms=norms)
 
 
 def way_from(walks: CityWalks, building: str, kind: str, *, facility: str | None = None) -> HouseholdWay:
@@ -145,16 +153,60 @@ def way_from(walks: CityWalks, building: str, kind: str, *, facility: str | None
     if not len(asked):
         which = f"facility {facility}" if facility is not None else "facility"
         raise NotFound(f"the city has no {which} of the kind {kind}; see the layer facilities")
-    _, which_one = nearest_facilities(door, asked, walks.network)
-    code = which_one[kind].iloc[0]
+    near = _nearest(walks, door, asked, limit_m=_ANY_LENGTH)
     # where no way leads there, the nearest in a straight line is named
-    row = asked[asked["code"] == code] if isinstance(code, str) else asked.iloc[
+    row = asked.loc[near["at"]] if len(near) else asked.iloc[
         [int(asked.distance(door.geometry.iloc[0]).to_numpy().argmin())]
     ]  # fmt: skip
     return HouseholdWay(
         building=building, facility=str(row["code"].iloc[0]), facility_name=_text(row, "name"),
         norm=walks.norms[kind], way=way_between(door, row.iloc[:1], walks.network), crs=walks.crs,
     )
+
+
+def reached_from(walks: CityWalks, building: str) -> pd.DataFrame:
+    """What a building's households reach: the nearest facility of every kind that the city has.
+
+    Returns
+    -------
+    DataFrame ordered by kind: `kind`, `zh`, `en`, `facility`, `name`, `metres` (NaN beyond `limit_m` of the city's
+    settings), `norm_m`, `verified`, `within`.
+
+    Raises
+    ------
+    NotFound
+        Where the building is not there.
+    """
+    door, facilities = walks.building(building), walks.facilities()
+    near = _nearest(walks, door, facilities, limit_m=walks.settings.limit_m).set_index("kind")
+    rows = []
+    for norm in walks.norms:
+        if norm.key not in set(facilities["kind"]):
+            continue
+        found = near.loc[norm.key] if norm.key in near.index else None
+        row = None if found is None else facilities.loc[[found["at"]]]
+        metres = math.nan if found is None else float(found["metres"])
+        rows.append({
+            "kind": norm.key, "zh": norm.zh, "en": norm.en, "facility": None if row is None else row["code"].iloc[0],
+            "name": "" if row is None else _text(row, "name"), "metres": metres, "norm_m": norm.metres,
+            "verified": norm.distance_verified,
+            "within": norm.metres is not None and metres <= norm.metres + 1e-6,
+        })  # fmt: skip
+    columns = ["kind", "zh", "en", "facility", "name", "metres", "norm_m", "verified", "within"]
+    return pd.DataFrame(rows, columns=columns).sort_values("kind", ignore_index=True)
+
+
+def _nearest(walks: CityWalks, door: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame, *, limit_m: float) -> pd.DataFrame:
+    """The nearest facility of each kind: `kind`, `at` (its label), `metres`. One search, from the door."""
+    if not len(facilities):
+        return pd.DataFrame({"kind": [], "at": [], "metres": []})
+    pairs = walk_pairs(facilities, door.assign(code="door"), walks.network, limit_m=limit_m)
+    pairs = pairs.assign(
+        kind=facilities["kind"].loc[pairs["building"]].to_numpy(),
+        code=facilities["code"].loc[pairs["building"]].astype(str).to_numpy(), micron=pairs["metres"].round(6),
+    ).sort_values(["kind", "micron", "code"])
+    first = pairs.drop_duplicates("kind")
+    return pd.DataFrame({"kind": first["kind"], "at": first["building"], "metres": first["metres"]})
 
 
 def draw_way(

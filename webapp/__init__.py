@@ -14,9 +14,9 @@ from flask_wtf import CSRFProtect
 from gridmap.maps import install_assets
 from gridmap.stores import open_store
 from layers.errors import BadSettings
-from webapp import auth, errors, guard, language, replies, security
+from webapp import auth, errors, guard, language, replies, security, walks
 from webapp.instance import secret_key
-from webapp.views import assets, export, findings, maps, quality, users
+from webapp.views import assets, equity, export, findings, maps, quality, users, ways
 from webapp.views import data as data_views
 
 __all__ = ["create_app"]
@@ -82,8 +82,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
 
     Bootstrap5(app)
     CSRFProtect(app)
-    for part in (security, language, errors, auth, guard, replies):
+    for part in (security, language, errors, auth, guard, replies, walks):
         part.init_app(app)
-    for view in (maps, data_views, export, findings, quality, users, assets):
+    for view in (maps, data_views, export, findings, quality, equity, ways, users, assets):
         app.register_blueprint(view.bp)
     return app

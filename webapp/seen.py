@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyproj
 
+from gridmap.city_walks import CityWalks, read_walks
 from gridmap.roles import User, may, reach
 from gridmap.stores import Store
 from layers.errors import NotFound, NotYourArea
@@ -158,6 +159,30 @@ class Seen:
     def rows(self, name: str) -> int:
         """How many rows a layer has in the whole city: how heavy it is, not what is in it."""
         return self._store.count(name)
+
+    def building(self, code: str) -> dict[str, str]:
+        """Code and name of one building in reach; of one that was cut, of its first part in reach.
+
+        Raises
+        ------
+        NotYourArea
+            Where no such building is in the user's reach, whether or not it exists elsewhere.
+        """
+        homes = self.read("buildings")
+        own = homes[homes["code"] == code]
+        if own.empty and "part_of" in homes:
+            own = homes[homes["part_of"] == code].sort_values("code")
+        if own.empty:
+            raise NotYourArea(f"building {code} is not in your area; ask the administrator of the city")
+        name = own["name"].iloc[0] if "name" in own else None
+        return {"code": str(own["code"].iloc[0]), "name": name if isinstance(name, str) else ""}
+
+    def walks(self) -> CityWalks:
+        """The whole city ready to walk in, for one question about one door in reach.
+
+        Streets lie there for everyone to see; of facilities beyond one's area only what `nearest` gives leaves this.
+        """
+        return read_walks(self._store)
 
     def micro_grid(self, code: str) -> gpd.GeoDataFrame:
         """One micro-grid and, where it shares its footprint, the others of its stack that the user may see.

@@ -45,6 +45,7 @@ def draw(
     data: str = "inline",
     near: Iterable[str] = (),
     language_switch: bool = True,
+    ways: str = "",
 ) -> folium.Map:
     """A map of micro-grids that needs no internet: no tiles, no public script.
 
@@ -79,6 +80,9 @@ def draw(
         (`<data><layer>.geojson?bbox=west,south,east,north`, in degrees): for layers of tens of thousands of rows.
     language_switch
         Whether the panel has a button for the other language.
+    ways
+        Address below which `<ways><building>` tells what a building's households reach on foot, such as "/way/"; the
+        card then links each building to it. None without it.
 
     Returns
     -------
@@ -124,7 +128,7 @@ def draw(
         cards = {"url": f"{data}micro_grids/"}
     config = {
         "title": title, "lang": lang, "measure": measure, "band": list(households), "attribution": attribution,
-        "languageSwitch": language_switch, "layers": shown, "cards": cards,
+        "languageSwitch": language_switch, "ways": ways, "layers": shown, "cards": cards,
         "metresPerMinute": WALK_METRES_PER_MINUTE, "words": words(), "kinds": kinds(), **column_facts(),
     }
     name = hashlib.sha256(json.dumps([config, documents], sort_keys=True).encode()).hexdigest()[:12]

@@ -15,7 +15,7 @@ from tests.webapp.small_city import AREAS, CODES, log_in, token_of
 from webapp.guard import PUBLIC, needs, right_of
 
 #: What stands for the parts of a route that vary.
-VALUES = {"name": "micro_grids", "code": CODES[0], "filename": "gridmap-web.css"}
+VALUES = {"name": "micro_grids", "code": CODES[0], "filename": "gridmap-web.css", "building": f"B{CODES[0]}", "kind": "canteen"}
 
 
 def routes(app: Flask) -> list[tuple[str, str, str]]:
@@ -58,7 +58,7 @@ def test_every_role_meets_every_route_as_the_table_says(
             assert answer.status_code in (400, 403) if method == "POST" else answer.status_code == 403, endpoint
         else:
             assert answer.status_code < 500 and answer.status_code != 401, (endpoint, answer.status_code)
-            if method == "GET" and "<" not in str(endpoint) and "micro_grid" not in endpoint:
+            if method == "GET" and "<" not in str(endpoint) and "micro_grid" not in endpoint and "ways" not in endpoint:
                 assert answer.status_code in (200, 404, 302), (endpoint, answer.status_code)
 
 

@@ -31,6 +31,7 @@ def show() -> ResponseReturnValue:
     drawn = draw(
         layers=present, title=meta.get("name", ""), lang=current(), households=(band[0], band[1], band[2]),
         attribution=meta.get("attribution", ""), assets="/assets/", data="/data/", language_switch=False,
+        ways="/way/",
         near=[name for name in present if seen.rows(name) > current_app.config["NEAR_ROWS"]],
     )
     parts = page_parts(drawn)

@@ -107,7 +107,9 @@
         row.part || (floors ? gm.t(app, "floors", { f: floors }) : ""),
         row.address,
       ];
-      return h("li", { class: "gm-row" }, h("span", null, row.name || gm.shortCode(row.code), h("small", null, about.filter(Boolean).join(" · "))),
+      const title = row.name || gm.shortCode(row.code);
+      const link = app.config.ways && row.code ? h("a", { href: app.config.ways + encodeURIComponent(row.code), title: gm.t(app, "walks") }, title) : title;
+      return h("li", { class: "gm-row" }, h("span", null, link, h("small", null, about.filter(Boolean).join(" · "))),
         h("span", { class: "gm-amount" }, row.households === undefined ? "" : gm.t(app, "households_n", { n: gm.number(app, row.households) })));
     });
     return section(app, "buildings", card.counts.buildings, h("ul", { class: "gm-list" }, rows), more(app, card, "buildings"));
