@@ -15,7 +15,10 @@ from tests.webapp.small_city import AREAS, CODES, log_in, token_of
 from webapp.guard import PUBLIC, needs, right_of
 
 #: What stands for the parts of a route that vary.
-VALUES = {"name": "micro_grids", "code": CODES[0], "filename": "gridmap-web.css", "building": f"B{CODES[0]}", "kind": "canteen"}
+VALUES = {
+    "name": "micro_grids", "code": CODES[0], "filename": "gridmap-web.css", "building": f"B{CODES[0]}",
+    "kind": "canteen",
+}
 
 
 def routes(app: Flask) -> list[tuple[str, str, str]]:
