@@ -18,14 +18,25 @@ import folium
 
 from layers.errors import WrongCall
 
-__all__ = ["Asset", "assets", "install_assets", "kept_text", "outside_links"]
+__all__ = [
+    "TILES", "TILE_PAGE", "WHOLE", "WORKER", "Asset", "asset", "assets", "install_assets", "kept_text", "outside_links",
+]  # fmt: skip
 
-#: Our own files in the order in which a page loads them, after Leaflet.
-OWN = (
-    "gridmap.css",
-    "gridmap-geo.js", "gridmap-style.js", "gridmap-tiles.js", "gridmap-labels.js", "gridmap-points.js",
-    "gridmap-near.js", "gridmap-card.js", "gridmap-panel.js", "gridmap-app.js",
+#: Our own files in the order in which a page loads them, after Leaflet. What every page of ours has;
+_COMMON = ("gridmap.css", "gridmap-geo.js", "gridmap-style.js")
+_APP = ("gridmap-labels.js", "gridmap-points.js", "gridmap-card.js", "gridmap-panel.js", "gridmap-app.js")
+#: what draws layers that come whole, as GeoJSON;
+WHOLE = (*_COMMON, "gridmap-tiles.js", "gridmap-near.js", *_APP)
+#: what draws vector tiles on any Leaflet map;
+TILES = (
+    *_COMMON, "gridmap-tilestore.js", "gridmap-paint.js", "gridmap-vector.js", "gridmap-pick.js", "gridmap-keys.js",
+    "gridmap-values.js",
 )
+#: the page of a city in tiles;
+TILE_PAGE = (*TILES, *_APP, "gridmap-citypanel.js", "gridmap-city.js", "gridmap-tilelabels.js")
+#: and what unpacks tiles: not loaded by a page, but started by it as a worker.
+WORKER = "gridmap-mvt.js"
+OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE)), WORKER)
 
 STATIC = Path(__file__).parent / "static"
 
@@ -57,7 +68,7 @@ class Asset:
 
 @lru_cache(maxsize=1)
 def assets() -> tuple[Asset, ...]:
-    """Every script and style that a map page needs, in the order in which it loads them.
+    """Every script and style that map pages need, in the order in which they load them; the worker last.
 
     Examples
     --------
@@ -71,6 +82,17 @@ def assets() -> tuple[Asset, ...]:
     )
     own = tuple(Asset(name, name.rsplit(".", 1)[1], (STATIC / name).read_text(encoding="utf-8")) for name in OWN)
     return leaflet + own
+
+
+def asset(name: str) -> Asset:
+    """One of our scripts or styles by its name.
+
+    Examples
+    --------
+    >>> asset("gridmap-mvt.js").file_name.startswith("gridmap-mvt.")
+    True
+    """
+    return next(found for found in assets() if found.name == name)
 
 
 def kept_text(url: str) -> str:

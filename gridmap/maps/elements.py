@@ -11,14 +11,14 @@ from branca.element import Element, Figure
 from folium.elements import JSCSSMixin
 from folium.template import Template
 
-from gridmap.maps.assets import Asset, assets
+from gridmap.maps.assets import WHOLE, Asset, assets
 from gridmap.maps.geojson import safe_json
 from gridmap.maps.words import words
 
-__all__ = ["AssetTag", "CityMap", "GridmapApp"]
+__all__ = ["AssetTag", "CityMap", "DataBlock", "GridmapApp", "OwnAssets"]
 
 
-class _OwnAssets(JSCSSMixin):
+class OwnAssets(JSCSSMixin):
     """Puts scripts and styles into the page's head: as text ("inline"), or as links below an address."""
 
     asset_names: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class DataBlock(Element):
         self.element_id, self.text = element_id, safe_json(text)
 
 
-class CityMap(_OwnAssets, folium.Map):
+class CityMap(OwnAssets, folium.Map):
     """A `folium.Map` that asks no public server: Leaflet alone, from this machine, and no tiles.
 
     `where` is "inline" or the address below which the files of `install_assets` are served. Elements of Folium may be
@@ -103,11 +103,12 @@ class CityMap(_OwnAssets, folium.Map):
         return str(folium.Map._template.module.script(self, {}))
 
 
-class GridmapApp(_OwnAssets):
+class GridmapApp(OwnAssets):
     """Panel, legend, cards and the drawing on the map: added to a `CityMap`.
 
     `config` is what the page must know before its data; `data` holds documents (JSON text) that stand in the page,
-    by name: `data-<layer>` and `cards`. Both stand in `DataBlock`s.
+    by name: `data-<layer>` and `cards`. Both stand in `DataBlock`s. `tiles` is the name of a layer of vector tiles
+    that the app draws by, where the data come as tiles; `asset_names` are then those of a page of tiles.
     """
 
     _template = Template(
@@ -117,19 +118,29 @@ class GridmapApp(_OwnAssets):
             <noscript>{{ this.noscript }}</noscript>
         {% endmacro %}
         {% macro script(this, kwargs) %}
-            gridmap.start({{ this._parent.get_name() }}, {{ this.element_id|tojson }});
+            gridmap.start({{ this._parent.get_name() }}, {{ this.element_id|tojson }}, {{ this.tiles }});
         {% endmacro %}
         """
     )
 
-    def __init__(self, config: Mapping[str, Any], data: Mapping[str, str], *, where: str, name: str = "city") -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        data: Mapping[str, str],
+        *,
+        where: str,
+        name: str = "city",
+        asset_names: tuple[str, ...] = WHOLE,
+        tiles: str = "",
+    ) -> None:
         super().__init__()
         self._name = "GridmapApp"
         self.element_id = f"gridmap-{name}"
         self.config = dict(config)
         self.data = dict(data)
         self.where = where
-        self.asset_names = tuple(asset.name for asset in assets() if asset.name.startswith("gridmap"))
+        self.asset_names = asset_names
+        self.tiles = tiles or "null"
         self.noscript = " ".join(words()["noscript"].values())
 
     def render(self, **kwargs: Any) -> None:  # type: ignore[override]  # as Folium's own

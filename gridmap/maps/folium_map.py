@@ -24,7 +24,7 @@ from gridmap.maps.elements import CityMap, GridmapApp
 from gridmap.maps.words import check_language, words
 from layers.errors import UnknownLayer, WrongCall
 
-__all__ = ["draw"]
+__all__ = ["draw", "page_config"]
 
 #: Norms are distances; minutes are shown beside them, at 1.0 m/s.
 WALK_METRES_PER_MINUTE = 60
@@ -126,15 +126,26 @@ def draw(
             {**layer_facts(name), "url": f"{data}{name}.geojson", "near": name in piecewise} for name in names
         ]
         cards = {"url": f"{data}micro_grids/"}
-    config = {
-        "title": title, "lang": lang, "measure": measure, "band": list(households), "attribution": attribution,
-        "languageSwitch": language_switch, "ways": ways, "layers": shown, "cards": cards,
-        "metresPerMinute": WALK_METRES_PER_MINUTE, "words": words(), "kinds": kinds(), **column_facts(),
-    }
+    config = page_config(
+        title=title, lang=lang, measure=measure, households=households, attribution=attribution,
+        language_switch=language_switch, layers=shown, cards=cards, ways=ways,
+    )
     name = hashlib.sha256(json.dumps([config, documents], sort_keys=True).encode()).hexdigest()[:12]
     folium_map = CityMap(where=assets, name=name, location=(0.0, 0.0), zoom_start=3, min_zoom=3, max_zoom=20)
     GridmapApp(config, documents, where=assets, name=name).add_to(folium_map)
     return folium_map
+
+
+def page_config(
+    *, title: str, lang: str, measure: str | None, households: tuple[int, int, int], attribution: str,
+    language_switch: bool, layers: list[dict[str, Any]], **more: Any,
+) -> dict[str, Any]:
+    """What a page of ours must know before its data come."""
+    return {
+        "title": title, "lang": lang, "measure": measure, "band": list(households), "attribution": attribution,
+        "languageSwitch": language_switch, "layers": layers, "metresPerMinute": WALK_METRES_PER_MINUTE,
+        "words": words(), "kinds": kinds(), **column_facts(), **more,
+    }
 
 
 def _checked_names(layers: Mapping[str, Any] | Iterable[str] | None) -> list[str]:

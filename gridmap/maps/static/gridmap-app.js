@@ -5,28 +5,29 @@
   gm.FONT = '"PingFang SC", "Microsoft YaHei", "Noto Sans SC", "Noto Sans CJK SC", system-ui, sans-serif';
   const POINTS = ["facilities", "organizations", "incidents"];
 
-  gm.start = function (map, id) {
+  /* `tiles`: a layer of vector tiles where the data come as such, else nothing: they come as GeoJSON. */
+  gm.start = function (map, id, tiles) {
     const root = document.getElementById(id);
     const read = (name) => JSON.parse(document.getElementById(`${id}-${name}`).textContent);
-    const app = new App(map, root, read("config"), read);
+    const app = tiles ? new gm.CityApp(map, root, read("config"), read, tiles) : new App(map, root, read("config"), read);
     gm.app = app;
     app.ready = app.load().catch((problem) => app.say(gm.t(app, "load_failed"), problem));
     return app;
   };
 
   class App {
-    constructor(map, root, config, read) {
+    constructor(map, root, config, read, tiles) {
       Object.assign(this, { map, root, config, read, layers: {}, measures: [], measure: null, selected: null, lang: config.lang });
       const state = this.wish();
       if (config.languageSwitch !== false && ["zh", "en"].includes(state.get("lang"))) this.lang = state.get("lang");
       root.closest("html").lang = this.lang === "zh" ? "zh-CN" : "en";
       this.layers.micro_grids = { features: [], stacks: [], shown: true };
       for (const pane of ["gm-hover", "gm-selected", "gm-labels"]) map.createPane(pane).style.pointerEvents = "none";
-      this.tiles = new gm.TileLayer(this).addTo(map);
-      this.points = new gm.Points(this, POINTS).addTo(map);
-      this.labels = new gm.Labels(this).addTo(map);
+      this.tiles = tiles || new gm.TileLayer(this).addTo(map);
+      this.points = tiles ? new gm.TilePoints(this, POINTS) : new gm.Points(this, POINTS).addTo(map);
+      this.labels = new gm.Labels(this);
       L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
-      this.panel = new gm.Panel(this);
+      this.panel = tiles ? new gm.CityPanel(this) : new gm.Panel(this);
       this.card = h("aside", { class: "gm-card", hidden: true, "aria-live": "polite", tabindex: "-1" });
       this.note = h("p", { class: "gm-note", role: "status", hidden: true });
       this.tools = h("div", { class: "gm-tools" });
@@ -35,6 +36,7 @@
       this.panel.build();
       this.buildTools();
       this.listen();
+      if (!tiles) this.labels.addTo(map);
     }
 
     /* What the address asks for. */
@@ -50,7 +52,7 @@
 
     /* How much of the map the panel hides: [left and top, right and bottom]. */
     get padding() {
-      if (this.narrow) return [L.point(16, 16), L.point(16, Math.min(window.innerHeight * 0.5, this.sheet.height()) + 16)];
+      if (this.narrow) return [L.point(6, 12), L.point(6, Math.min(window.innerHeight * 0.5, this.sheet.height()) + 16)];
       return [L.point(this.root.classList.contains("gm-folded") ? 24 : 404, 24), L.point(this.card.hidden ? 24 : 404, 24)];
     }
 
@@ -80,7 +82,7 @@
         this.layers[layer.name] = { features: [], shown: layer.show, near: new gm.Near(this, layer) };
         return;
       }
-      const data = layer.url ? await fetchJson(layer.url) : this.read(`data-${layer.name}`);
+      const data = layer.url ? await gm.fetchJson(layer.url) : this.read(`data-${layer.name}`);
       const state = { features: gm.features(data), shown: layer.show, rows: data.features.length };
       this.layers[layer.name] = state;
       if (layer.name !== "micro_grids") return;
@@ -173,7 +175,7 @@
       }
       try {
         const cards = this.config.cards;
-        const card = cards.url ? await fetchJson(cards.url + encodeURIComponent(code)) : (this.cards = this.cards || this.read("cards"))[code];
+        const card = cards.url ? await gm.fetchJson(cards.url + encodeURIComponent(code)) : (this.cards = this.cards || this.read("cards"))[code];
         if (this.selected !== code) return undefined; // another one was chosen meanwhile
         this.openCard = () => this.show(gm.microGridTitle(this, card.facts), gm.microGridCard(this, card));
         this.openCard();
@@ -245,23 +247,9 @@
 
     listen() {
       const { map } = this;
-      map.on("click", (event) => {
-        const hits = this.at(event.latlng);
-        if (!hits.length) return this.close();
-        // a press on a stack goes through its floors, lowest first
-        const floors = hits.sort((a, b) => (a.props.floor_from || 0) - (b.props.floor_from || 0));
-        const now = floors.findIndex((feature) => feature.props.code === this.selected);
-        return this.select(floors[(now + 1) % floors.length].props.code);
-      });
-      map.on("mousemove", (event) => {
-        const [hit] = this.at(event.latlng);
-        const code = hit ? hit.props.stack || hit.props.code : null;
-        if (code === this._hovered) return;
-        this._hovered = code;
-        map.getContainer().style.cursor = hit ? "pointer" : "";
-        this.outline(hit, "hover");
-      });
-      map.on("mouseout", () => { this._hovered = null; this.outline(null, "hover"); });
+      map.on("click", (event) => this.onPress(event.latlng));
+      map.on("mousemove", (event) => this.onHover(event.latlng, event.containerPoint));
+      map.on("mouseout", () => this.onLeave());
       map.on("moveend", () => {
         this.remember();
         this.fetchNear();
@@ -278,6 +266,29 @@
         if (state.get("at") && state.get("at") !== this.selected) this.select(state.get("at"), true);
         if (state.has("measure") && state.get("measure") !== (this.measure ? this.measure.name : "")) this.setMeasure(state.get("measure"));
       });
+    }
+
+    onPress(latlng) {
+      const hits = this.at(latlng);
+      if (!hits.length) return this.close();
+      // a press on a stack goes through its floors, lowest first
+      const floors = hits.sort((a, b) => (a.props.floor_from || 0) - (b.props.floor_from || 0));
+      const now = floors.findIndex((feature) => feature.props.code === this.selected);
+      return this.select(floors[(now + 1) % floors.length].props.code);
+    }
+
+    onHover(latlng) {
+      const [hit] = this.at(latlng);
+      const code = hit ? hit.props.stack || hit.props.code : null;
+      if (code === this._hovered) return;
+      this._hovered = code;
+      this.map.getContainer().style.cursor = hit ? "pointer" : "";
+      this.outline(hit, "hover");
+    }
+
+    onLeave() {
+      this._hovered = null;
+      this.outline(null, "hover");
     }
 
     buildTools() {
@@ -322,13 +333,7 @@
     }
   }
 
-  gm.fetchJson = fetchJson;
-  async function fetchJson(url) {
-    const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
-    if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
-    return answer.json();
-  }
-
+  gm.App = App;
   /* Micro-grids that share one footprint are painted once: [{feature, indices}], indices lowest floor first. */
   function stacksOf(features) {
     const stacks = new Map();

@@ -6,6 +6,12 @@ window.gridmap = window.gridmap || {};
   // the world at zoom 0 is 256 pixels wide, as in Leaflet's EPSG:3857; a place at zoom z is world * 2^z
   const WORLD = 256;
 
+  gm.fetchJson = async function (url) {
+    const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+    if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+    return answer.json();
+  };
+
   gm.toWorld = function (lon, lat) {
     const sin = Math.sin((lat * Math.PI) / 180);
     return [((lon + 180) / 360) * WORLD, (0.5 - Math.log((1 + sin) / (1 - sin)) / (4 * Math.PI)) * WORLD];

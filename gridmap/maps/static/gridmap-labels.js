@@ -54,7 +54,7 @@
         const px = x * view.k - view.x, py = y * view.k - view.y;
         return [px - half, py - half, px + half, py + half];
       });
-      drawAll(context, view, this._app);
+      (this._app.drawLabels || drawAll)(context, view, this._app);
     },
   });
 
@@ -94,6 +94,8 @@
     context.restore();
     return true;
   }
+
+  gm.labelling = { put, areaNames, streetNames, onScreen };
 
   function drawAll(context, view, app) {
     const t = gm.theme();

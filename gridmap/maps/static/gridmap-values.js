@@ -1,0 +1,95 @@
+/* Values that came apart from the tiles: their classes, fills, texts, and the rows of their legend. */
+(function (gm) {
+  "use strict";
+
+  const GAP = 250, MISSING = 251; // keys beside the classes 0, 1, ...; a gap is painted last
+
+  /* The class of every value, by id - 1. */
+  gm.classKeys = function (document) {
+    const { values, breaks, status } = document;
+    const keys = new Uint8Array(values.length);
+    const last = document.classes.length - 1;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i], letter = status ? status[i] : "";
+      if (letter === "g") keys[i] = GAP;
+      else if (value === null || letter === "n") keys[i] = MISSING;
+      else if (document.kind === "class") keys[i] = value;
+      else {
+        let at = last;
+        while (at > 0 && value < breaks[at]) at--;
+        keys[i] = Math.max(at, 0);
+      }
+    }
+    return keys;
+  };
+
+  function rgb(colour) {
+    const hex = /^#([0-9a-f]{6})$/i.exec(colour || "");
+    return hex ? [0, 2, 4].map((i) => parseInt(hex[1].slice(i, i + 2), 16)) : [128, 128, 128];
+  }
+
+  /* A colour laid over another with some strength, as one colour without transparency: neighbours leave no seam. */
+  gm.blend = function (over, under, strength) {
+    const a = rgb(over), b = rgb(under);
+    return `rgb(${a.map((value, i) => Math.round(value * strength + b[i] * (1 - strength))).join()})`;
+  };
+
+  /* paint(context, key) for a document of values. */
+  gm.fillsOf = (document) => (context, key) => {
+    const t = gm.theme();
+    if (key === GAP) return gm.pattern(context, "hatch", t.gap, gm.blend(t.gap, t.land, 0.28));
+    if (key === MISSING) return gm.pattern(context, "back", t.noData, gm.blend(t.noData, t.land, 0.08));
+    const item = document.classes[key];
+    if (!item) return t.land;
+    return item.hatch ? gm.pattern(context, "hatch", item.colour, gm.blend(item.colour, t.land, 0.3)) : gm.blend(item.colour, t.land, t.fill);
+  };
+
+  const number = (app, document, value) => {
+    const real = value / (document.scale || 1);
+    if (document.status) return `${gm.number(app, real * 100)}%`;
+    return gm.number(app, real, Number.isInteger(real) ? 0 : Math.abs(real) < 10 ? 2 : 0);
+  };
+
+  gm.unit = (app, unit) => (unit ? gm.word(app, "unit", unit) : "");
+
+  gm.VectorTiles.include({
+    /* Colour a unit by the document of values at an address; null takes the colours off. No tile is asked for. */
+    colourBy: async function (level, address) {
+      const document = address ? await gm.fetchJson(address) : null;
+      if (document) {
+        document.keys = gm.classKeys(document);
+        this.setValues(level, document.keys, gm.fillsOf(document));
+      } else this.values.delete(level);
+      await this.repaint([0]);
+      return document;
+    },
+  });
+
+  /* One value in words, without its unit. */
+  gm.shownValue = function (app, document, id) {
+    const value = document.values[id - 1];
+    if (document.status && document.status[id - 1] === "g") return gm.t(app, "status.gap");
+    if (value === null || value === undefined) return gm.t(app, "no_data");
+    if (document.kind === "class") return gm.title(app, document.classes[value]);
+    return number(app, document, value);
+  };
+
+  /* The legend: [{key, label, count}], every class of the document, then what has no value. */
+  gm.valueRows = function (app, document) {
+    const counts = new Map();
+    document.keys.forEach((key) => counts.set(key, (counts.get(key) || 0) + 1));
+    const row = (key, label) => ({ key, label, count: counts.get(key) || 0 });
+    const whole = (document.scale || 1) === 1 && !document.status;
+    const last = document.classes.length - 1;
+    const range = (i) => {
+      let high = document.breaks[i + 1];
+      if (whole && i !== last && high - 1 >= document.breaks[i]) high -= 1;
+      const [a, b] = [document.breaks[i], high].map((value) => number(app, document, value));
+      return a === b ? a : `${a} – ${b}`;
+    };
+    const rows = document.classes.map((item, i) => row(i, document.kind === "class" ? gm.title(app, item) : range(i)));
+    if (document.status) rows.unshift(row(GAP, gm.t(app, "status.gap")));
+    rows.push(row(MISSING, gm.t(app, "no_data")));
+    return rows;
+  };
+})(window.gridmap);
