@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import geopandas as gpd
 import pandas as pd
+import shapely
 
 from gridmap.access.barriers import build_barriers
 from gridmap.access.catchment import accessibility
@@ -22,7 +23,7 @@ from gridmap.progress import Progress, silent
 from gridmap.settings import CoverSettings
 from layers.findings import Findings
 
-__all__ = ["READ", "cover", "walking_network"]
+__all__ = ["READ", "cover", "explained_gaps", "walking_network"]
 
 Frames = dict[str, gpd.GeoDataFrame | pd.DataFrame]
 
@@ -84,12 +85,40 @@ def cover(
     made["coverage_hours"] = coverage_hours(buildings, placed, pairs, norms)
     progress("saying why there are gaps", 0.88)
     homes = buildings[~buildings["micro_grid"].astype("object").str[:12].isin(_unmapped(known))]
-    explainer = Explainer(homes, network, placed, which.loc[homes.index], titles_of(norms))
-    outline = _areas(layers, "districts").geometry.union_all()
-    made["gaps"] = find_gaps(
-        homes, metres, norms, outline=outline, merge_m=settings.gap_merge_m, explainer=explainer
+    made["gaps"] = explained_gaps(
+        homes, placed, network, metres, which, norms, titles=titles_of(norms), merge_m=settings.gap_merge_m,
+        outline=_areas(layers, "districts").geometry.union_all(),
     )
     return made
+
+
+def explained_gaps(
+    homes: gpd.GeoDataFrame,
+    facilities: gpd.GeoDataFrame,
+    network: WalkNetwork | None,
+    metres: pd.DataFrame,
+    which: pd.DataFrame,
+    norms: Norms | Mapping[str, float],
+    *,
+    titles: dict[str, tuple[str, str]],
+    merge_m: float,
+    outline: shapely.Geometry,
+) -> gpd.GeoDataFrame:
+    """Gaps as places, each with its reason and where a facility would close it: the one door for whoever keeps gaps.
+
+    Parameters
+    ----------
+    homes, facilities, network, metres, which
+        Buildings, facilities with a place, and what `nearest_facilities` says of them.
+    norms
+        As `find_gaps` takes them.
+    titles
+        Kind -> Chinese and English title.
+    merge_m, outline
+        As in `find_gaps`.
+    """
+    explainer = Explainer(homes, network, facilities, which.loc[homes.index], titles)
+    return find_gaps(homes, metres, norms, outline=outline, merge_m=merge_m, explainer=explainer)
 
 
 def _pairs(

@@ -13,10 +13,10 @@ import pandas as pd
 import shapely
 
 from gridmap.access.coverage import coverage
-from gridmap.access.gaps import find_gaps
+from gridmap.access.reasons import titles_of
 from gridmap.access.walk import nearest_facilities
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
-from gridmap.covering import Frames, walking_network
+from gridmap.covering import Frames, explained_gaps, walking_network
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.cells import dissolve
 from gridmap.micro_grids.codes import LENGTHS
@@ -24,6 +24,7 @@ from gridmap.micro_grids.levels import LEVELS
 from gridmap.micro_grids.regroup import count_up
 from gridmap.micro_grids.resplit import drawn_codes
 from gridmap.micro_grids.sorts import grid_reasons
+from gridmap.norms import load_norms
 from gridmap.replan_scope import bands_of, settings_of
 from gridmap.rework import cover_settings
 from gridmap.stores import Store
@@ -264,7 +265,10 @@ def _covered(store: Store, changed: set[str], frames: Frames, *, everything: boo
     found: Frames = {"coverage": both.sort_values(["micro_grid", "kind"], ignore_index=True)}
     if everything:
         outline = gpd.GeoDataFrame(frames["districts"]).geometry.union_all()
-        found["gaps"] = find_gaps(rows, metres, norms, outline=outline, merge_m=settings.gap_merge_m)
+        found["gaps"] = explained_gaps(
+            rows, placed, network, metres, which, norms, titles=titles_of(load_norms()), merge_m=settings.gap_merge_m,
+            outline=outline,
+        )
     return found
 
 

@@ -1,15 +1,17 @@
 """Where too few are reached: areas of homes beyond the norm's walk, the largest first.
 
 A gap is a cluster of inhabited buildings that none of a kind's facilities reaches within the norm: each lies within
-the merging distance of another one. Its area is drawn around the buildings with a rounded margin of half that
-distance; gaps of one kind do not overlap, and every household beyond the norm is in exactly one.
+the merging distance of another one. A cluster too large for one further facility is parted into places that one would
+serve (`access.gap_places`). The area of a gap is drawn around its buildings with a rounded margin of half the merging
+distance, parts of a cluster along the middle between their buildings; gaps of one kind do not overlap, and every
+household beyond the norm is in exactly one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -20,6 +22,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from gridmap.access.frames import require_metres, whole_numbers
+from gridmap.access.gap_places import GapPlaces
 from gridmap.access.held_to import aligned, limits, within
 from gridmap.access.reasons import Explainer
 from gridmap.norms import Norms
@@ -50,6 +53,7 @@ def find_gaps(
     outline: Outline | None = None,
     merge_m: float = 60.0,
     min_households: int = 1,
+    places: GapPlaces | None = None,
     explainer: Explainer | None = None,
     drawn: dict[bytes, shapely.Geometry] | None = None,
 ) -> gpd.GeoDataFrame:
@@ -70,6 +74,9 @@ def find_gaps(
         Buildings at most this far apart (metres between their outlines) belong to one gap.
     min_households
         Smaller gaps are left out.
+    places
+        Parts clusters into what one further facility each would serve, for the same buildings; without it, and without
+        an `explainer` that has one, a cluster is one gap, however large.
     explainer
         Says of each gap why it is one and where a facility would close it: more columns (`access.reasons`).
     drawn
@@ -113,23 +120,41 @@ def find_gaps(
 
     found = []
     drawn = {} if drawn is None else drawn
+    if places is None and explainer is not None:
+        places = explainer.places
     for limit in limits(norms):  # one kind at a time
         if limit.kind not in metres:
             continue
         walk = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)[homes["row"]]
         beyond = np.flatnonzero(~within(walk, limit))
-        gaps = _gaps(homes.iloc[beyond].assign(walk=walk[beyond]), close[beyond][:, beyond], min_households)
-        rows = [homes["row"].to_numpy()[beyond[members]] for members, _ in gaps]
+        clusters = _clusters(beyond, close)
+        parts = [(members, -1) for members in clusters]
+        whole = np.ones(len(clusters), dtype=bool)
+        if places is not None:
+            number = np.full(len(buildings), -1, dtype=np.intp)
+            number[homes["row"]] = np.arange(len(homes))
+            divided = places.divide(limit, [homes["row"].to_numpy()[members] for members in clusters])
+            parts = [(number[rows], site) for rows, site in divided]
+            of = np.full(len(homes), -1, dtype=np.intp)
+            for at, members in enumerate(clusters):
+                of[members] = at
+            size = np.bincount([of[members[0]] for members, _ in parts], minlength=len(clusters))
+            whole = np.array([size[of[members[0]]] == 1 for members, _ in parts], dtype=bool)
+        sums = _sums(homes.assign(walk=walk), [members for members, _ in parts])
+        kept = [at for at, gap in enumerate(sums) if gap["households"] >= min_households]
+        rows = [homes["row"].to_numpy()[parts[at][0]] for at in kept]
         everywhere = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)
         reasons: list[dict[str, object]] = (
-            [{}] * len(gaps) if explainer is None else explainer.explain(limit, rows, everywhere)
+            [{}] * len(kept) if explainer is None
+            else explainer.explain(limit, rows, everywhere, sites=[parts[at][1] for at in kept])
         )
-        for (members, gap), row, reason in zip(gaps, rows, reasons, strict=True):
+        for at, row, reason in zip(kept, rows, reasons, strict=True):
             # many kinds have the very same gap: it is drawn once
-            key = row.tobytes()
+            key = row.tobytes() + bytes([int(whole[at])])
             if key not in drawn:
-                drawn[key] = _draw(homes["shape"].to_numpy()[beyond[members]], merge_m, edge)
-            found.append({"kind": limit.kind, **gap, **reason, "geometry": drawn[key]})
+                cells = None if whole[at] or places is None else places.cells[row]
+                drawn[key] = _draw(homes["shape"].to_numpy()[parts[at][0]], merge_m, edge, cells)
+            found.append({"kind": limit.kind, **sums[at], **reason, "geometry": drawn[key]})
     return _ranked(found, buildings)
 
 
@@ -158,41 +183,50 @@ def _close(shapes: NDArray[np.object_], merge_m: float) -> csr_array:
     return coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(count, count)).tocsr()
 
 
-def _gaps(
-    homes: pd.DataFrame, close: csr_array, min_households: int
-) -> list[tuple[NDArray[np.intp], dict[str, object]]]:
-    """Clusters of the homes: which of them, and their sums."""
-    if homes.empty:
+def _clusters(beyond: NDArray[np.intp], close: csr_array) -> list[NDArray[np.intp]]:
+    """Clusters of some of the homes: numbers of the homes in each."""
+    if not len(beyond):
         return []
-    _, cluster = connected_components(close, directed=False)
-    reached = homes["walk"].notna()
+    _, cluster = connected_components(close[beyond][:, beyond], directed=False)
+    order = np.argsort(cluster, kind="stable")
+    return [beyond[part] for part in np.split(order, np.cumsum(np.bincount(cluster))[:-1])]
+
+
+def _sums(homes: pd.DataFrame, gaps: list[NDArray[np.intp]]) -> list[dict[str, Any]]:
+    """Households, residents, mean walk and needs of each gap."""
+    if not gaps:
+        return []
+    inside = homes.iloc[np.concatenate(gaps)]
+    gap = np.repeat(np.arange(len(gaps)), [len(members) for members in gaps])
     needs = [name for name in NEEDS_COLUMNS if name in homes]
     sums = pd.DataFrame({
-        **{name: homes[name] for name in needs}, "households": homes["households"], "residents": homes["residents"],
-        "reached": homes["households"].where(reached, 0), "metres": (homes["households"] * homes["walk"]).fillna(0),
-    }).groupby(cluster).sum(min_count=1)
-    order = np.argsort(cluster, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(cluster))[:-1])
+        **{name: inside[name] for name in needs}, "households": inside["households"], "residents": inside["residents"],
+        "reached": inside["households"].where(inside["walk"].notna(), 0),
+        "metres": (inside["households"] * inside["walk"]).fillna(0),
+    }).groupby(gap).sum(min_count=1)
     return [
-        (members[number], {
+        {
             "households": round(row.households),
             "residents": pd.NA if math.isnan(row.residents) else round(row.residents),
             "walk_m_mean": row.metres / row.reached if row.reached else math.nan,
             **{name: round(getattr(row, name)) for name in needs},
-        })
-        for number, row in enumerate(sums.itertuples(index=False))  # one entry a gap
-        if row.households >= min_households
+        }
+        for row in sums.itertuples(index=False)  # one entry a gap
     ]
 
 
-def _draw(shapes: NDArray[np.object_], merge_m: float, edge: shapely.Geometry | None) -> shapely.Geometry:
-    """The area around the buildings of one gap.
+def _draw(
+    shapes: NDArray[np.object_], merge_m: float, edge: shapely.Geometry | None, cells: NDArray[np.object_] | None = None
+) -> shapely.Geometry:
+    """The area around the buildings of one gap; of a part of a cluster, no farther than the cells of its buildings.
 
     Grown by three quarters of the merging distance and shrunk by a quarter: neighbours at the merging distance stay
     joined by a neck, and another gap's area is never reached.
     """
     grown = shapely.union_all(shapely.buffer(shapes, merge_m * 0.75, quad_segs=_ROUND))
     area = shapely.simplify(shapely.buffer(grown, -merge_m * 0.25, quad_segs=_ROUND), merge_m * _SIMPLER)
+    if cells is not None:
+        area = shapely.intersection(area, shapely.union_all(cells))
     if edge is None:
         return area
     parts = shapely.get_parts(shapely.intersection(area, edge))

@@ -16,10 +16,10 @@ import pandas as pd
 
 from gridmap.access.arcs import Floats, Ints
 from gridmap.access.frames import spots
+from gridmap.access.gap_places import GapPlaces
 from gridmap.access.held_to import Limit
 from gridmap.access.network import WalkNetwork
-from gridmap.access.reach import Places, pairs_within, place
-from gridmap.access.walk import meet_streets
+from gridmap.access.reach import Places, pairs_within
 from gridmap.norms import Norms
 
 __all__ = ["BETWEEN", "Explainer", "titles_of"]
@@ -64,19 +64,21 @@ class Explainer:
     titles: dict[str, tuple[str, str]]
 
     def __post_init__(self) -> None:
-        self._xy = spots(self.buildings)
+        #: Parts clusters of the same buildings.
+        self.places = GapPlaces(self.buildings, self.network)
+        self._xy = self.places.xy
         site_xy = spots(self.facilities)
         codes = self.facilities["code"].astype("object")
         labels = codes.where(codes.notna(), pd.Series(self.facilities.index.astype(str), index=codes.index))
         self._site = dict(zip(labels.astype(str), site_xy, strict=True))
         names = self.facilities["name"] if "name" in self.facilities else pd.Series(None, index=codes.index)
         self._name = dict(zip(labels.astype(str), names, strict=True))
-        self._households = self.buildings["households"].fillna(0).to_numpy(dtype=np.float64)
-        self._doors: Places | None = None
-        if self.network is not None:
-            self._doors = place(self.network, meet_streets(self.buildings, self.network)).in_order_of_rows()
+        self._households = self.places.households
+        self._doors = self.places.doors
 
-    def explain(self, limit: Limit, gaps: list[Ints], walk: Floats) -> list[dict[str, object]]:
+    def explain(
+        self, limit: Limit, gaps: list[Ints], walk: Floats, *, sites: list[int] | None = None
+    ) -> list[dict[str, object]]:
         """Reason, nearest facility and closing place of each gap of a kind.
 
         Parameters
@@ -87,8 +89,10 @@ class Explainer:
             Rows of the buildings of each gap.
         walk
             Metres of every building to the nearest facility of the kind.
+        sites
+            For each gap a row at whose door a facility would serve most of it (`GapPlaces.divide`), to be tried too.
         """
-        closing = self._closing(limit, gaps)
+        closing = self._closing(limit, gaps, sites or [-1] * len(gaps))
         return [self._reason(limit, rows, walk[rows]) | closing[number] for number, rows in enumerate(gaps)]
 
     def _reason(self, limit: Limit, rows: Ints, walk: Floats) -> dict[str, object]:
@@ -127,7 +131,7 @@ class Explainer:
             "nearest": code, "straight_m": straight, "between": kind,
         }
 
-    def _closing(self, limit: Limit, gaps: list[Ints]) -> list[dict[str, object]]:
+    def _closing(self, limit: Limit, gaps: list[Ints], known: list[int]) -> list[dict[str, object]]:
         """Where a facility would serve most households of each gap within the norm."""
         nothing: dict[str, object] = {"closing_x": np.nan, "closing_y": np.nan, "closing_households": pd.NA}
         if self.network is None or self._doors is None or not gaps:
@@ -144,6 +148,8 @@ class Explainer:
             # evenly along the gap, from its west end to its east end
             doors = doors[np.lexsort((self._xy[self._doors.row[doors], 1], self._xy[self._doors.row[doors], 0]))]
             pick = doors[np.unique(np.linspace(0, len(doors) - 1, min(_TRIED, len(doors))).round().astype(int))]
+            if known[number] >= 0:
+                pick = np.union1d(pick, of_row[known[number]])
             tried.append(pick)
             owner += [number] * len(pick)
         sites = self._doors.take(np.concatenate(tried))

@@ -16,6 +16,7 @@ import shapely
 
 from gridmap.access.coverage import coverage
 from gridmap.access.frames import require_metres
+from gridmap.access.gap_places import GapPlaces
 from gridmap.access.gaps import Outline, find_gaps
 from gridmap.access.held_to import limits
 from gridmap.access.network import WalkNetwork
@@ -109,10 +110,12 @@ class WhatIf:
         self._drawn: dict[bytes, shapely.Geometry] = {}
         placed = facilities[facilities["kind"].isin(list(self._norms))]
         self.metres, self.nearest = nearest_facilities(buildings, placed, network, limit_m=limit_m)
+        self._places = GapPlaces(buildings, network)
         self._doors = place(network, meet_streets(buildings, network))
         self.coverage = coverage(micro_grids, buildings, self.metres, self._norms, nearest=self.nearest)
         self.gaps = find_gaps(
-            buildings, self.metres, self._norms, merge_m=merge_m, outline=outline, drawn=self._drawn
+            buildings, self.metres, self._norms, merge_m=merge_m, outline=outline, drawn=self._drawn,
+            places=self._places,
         )
 
     def ask(self, change: Change) -> Outcome:
@@ -153,7 +156,7 @@ class WhatIf:
         table = table.assign(covered_before=before.reindex(own).to_numpy())
         gaps = find_gaps(
             self._buildings, walks, {kind: norms[kind] for kind in kinds}, merge_m=self._merge, outline=self._outline,
-            drawn=self._drawn,
+            drawn=self._drawn, places=self._places,
         )
         return Outcome(kinds=kinds, coverage=table, gaps=gaps, gained=gained, lost=lost, walks=walks)
 

@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import Point, box
 
+from gridmap.access.gap_places import GapPlaces
 from gridmap.access.gaps import COLUMNS, find_gaps
+from gridmap.access.network import build_network
 from gridmap.norms import load_norms
 from layers.errors import CrsMismatch, WrongCall
 from layers.schema import layer
@@ -173,6 +175,73 @@ def test_every_household_beyond_the_norm_is_in_exactly_one_gap(spots, seed):
     assert shapely.area(shapely.union_all(areas)) == pytest.approx(shapely.area(areas).sum(), abs=1e-6)
     assert gaps["rank"].tolist() == list(range(1, len(gaps) + 1))
     assert gaps["households"].is_monotonic_decreasing
+
+
+# ---- clusters too large for one facility
+
+
+def street_of(count: int, *, step: int = 50, households: int = 20) -> gpd.GeoDataFrame:
+    return homes(*((at * step, 0) for at in range(count)), households=[households] * count)
+
+
+def test_a_long_street_is_parted_into_what_one_facility_each_would_serve():
+    houses = street_of(40)  # 2 km in one cluster
+    metres = walks(*[2000.0] * 40)
+    whole = find_gaps(houses, metres, {"market": 300})
+    assert whole["households"].tolist() == [800]
+    parted = find_gaps(houses, metres, {"market": 300}, places=GapPlaces(houses, None))
+    # 300 m on foot are 231 m straight: nine homes around a door; one or two more go with their neighbours
+    assert parted["households"].sum() == 800 and 4 <= len(parted) <= 6
+    assert parted["households"].max() <= 20 * 11
+    assert parted["rank"].tolist() == list(range(1, len(parted) + 1))
+    for part in parted.geometry:
+        west, _, east, _ = part.bounds
+        assert east - west <= 2 * 231 + 160
+    assert shapely.union_all(parted.geometry.to_numpy()).area == pytest.approx(whole.geometry.iloc[0].area)
+    assert shapely.area(parted.geometry.to_numpy()).sum() == pytest.approx(whole.geometry.iloc[0].area)
+
+
+def test_what_one_facility_serves_is_not_parted_and_a_few_beyond_it_go_with_their_neighbours():
+    houses = street_of(8)
+    near = find_gaps(houses, walks(*[900.0] * 8), {"market": 300}, places=GapPlaces(houses, None))
+    assert near["households"].tolist() == [160]
+    few = homes(*((at * 50, 0) for at in range(12)), households=[20] * 9 + [1] * 3)
+    assert find_gaps(few, walks(*[900.0] * 12), {"market": 300}, places=GapPlaces(few, None))["households"].sum() == 183
+    assert len(find_gaps(few, walks(*[900.0] * 12), {"market": 300}, places=GapPlaces(few, None))) == 1
+
+
+def test_parts_follow_the_streets_and_not_the_straight_line():
+    # two streets 40 m apart that meet only at their far east end
+    houses = homes(*((x, y) for y in (0, 40) for x in range(0, 500, 50)), households=[20] * 20)
+    lines = [shapely.LineString([(0, -5), (900, -5), (900, 45)]), shapely.LineString([(0, 45), (900, 45)])]
+    network = build_network(gpd.GeoDataFrame(geometry=lines, crs=CRS))
+    parted = find_gaps(houses, walks(*[2000.0] * 20), {"market": 500}, places=GapPlaces(houses, network))
+    assert parted["households"].tolist() == [200, 200]
+    assert [part.covers(Point(0, y)) for part, y in zip(parted.geometry, (0, 0), strict=True)].count(True) == 1
+
+
+@given(spots=st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900)), min_size=1, max_size=60, unique=True),
+       seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_parts_hold_every_household_once_overlap_nowhere_and_do_not_hang_on_the_order_of_rows(spots, seed):
+    rng = np.random.default_rng(seed)
+    houses = homes(*spots, households=rng.integers(0, 40, len(spots)).tolist())
+    metres = walks(*rng.choice([100.0, 900.0, np.nan], len(spots)))
+    parted = find_gaps(houses, metres, {"market": 200}, merge_m=200, places=GapPlaces(houses, None))
+    beyond = (houses["households"] > 0) & ~(metres["market"] <= 200)
+    assert parted["households"].sum() == houses.loc[beyond, "households"].sum()
+    areas = parted.geometry.to_numpy()
+    assert shapely.is_valid(areas).all()
+    assert shapely.area(shapely.union_all(areas)) == pytest.approx(shapely.area(areas).sum(), abs=1e-3)
+    area, home = shapely.STRtree(houses.geometry.to_numpy()).query(areas, predicate="intersects")
+    inside = houses["households"].to_numpy()[home] * beyond.to_numpy()[home]
+    assert np.bincount(area, weights=inside, minlength=len(areas)).tolist() == parted["households"].tolist()
+    order = rng.permutation(len(houses))
+    again = find_gaps(
+        houses.iloc[order], metres.iloc[order], {"market": 200}, merge_m=200,
+        places=GapPlaces(houses.iloc[order], None),
+    )
+    assert again["households"].tolist() == parted["households"].tolist()
 
 
 # ---- wrong calls

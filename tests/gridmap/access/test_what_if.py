@@ -12,6 +12,7 @@ from shapely import LineString, Point
 
 from gridmap.access.barriers import build_barriers
 from gridmap.access.coverage import coverage
+from gridmap.access.gap_places import GapPlaces
 from gridmap.access.gaps import find_gaps
 from gridmap.access.network import build_network
 from gridmap.access.walk import nearest_facilities, walk_distances
@@ -61,7 +62,7 @@ def test_an_answer_is_that_of_computing_everything_again(seed):
     rows = outcome.coverage.drop(columns="covered_before").set_index(["micro_grid", "kind"])
     patched = pd.concat([patched.drop(rows.index), rows]).loc[whole.index]
     pd.testing.assert_frame_equal(patched, whole, check_dtype=False)
-    gaps = find_gaps(homes, metres, norms)
+    gaps = find_gaps(homes, metres, norms, places=GapPlaces(homes, network))
     told = ["kind", "households", "rank"]
     assert outcome.gaps[told].values.tolist() == gaps[told].values.tolist()
     assert outcome.gaps.geometry.geom_equals(gaps.geometry).all()
