@@ -197,8 +197,10 @@ def test_a_long_street_is_parted_into_what_one_facility_each_would_serve():
     for part in parted.geometry:
         west, _, east, _ = part.bounds
         assert east - west <= 2 * 231 + 160
-    assert shapely.union_all(parted.geometry.to_numpy()).area == pytest.approx(whole.geometry.iloc[0].area)
-    assert shapely.area(parted.geometry.to_numpy()).sum() == pytest.approx(whole.geometry.iloc[0].area)
+    # the parts fill the whole but for a little where its round margin is drawn anew
+    union = shapely.union_all(parted.geometry.to_numpy())
+    assert union.area == pytest.approx(whole.geometry.iloc[0].area, rel=0.01)
+    assert shapely.area(parted.geometry.to_numpy()).sum() == pytest.approx(union.area)
 
 
 def test_what_one_facility_serves_is_not_parted_and_a_few_beyond_it_go_with_their_neighbours():
