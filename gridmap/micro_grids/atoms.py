@@ -52,7 +52,20 @@ def _usable(geometry: np.ndarray) -> np.ndarray:
     if points.any():
         x, y = shapely.get_x(shapely.centroid(geometry[points])), shapely.get_y(shapely.centroid(geometry[points]))
         geometry[points] = shapely.box(x - POINT_HALF_M, y - POINT_HALF_M, x + POINT_HALF_M, y + POINT_HALF_M)
-    return shapely.set_precision(geometry, _GRID_M)
+    return _on_grid(geometry)
+
+
+def _on_grid(geometry: np.ndarray) -> np.ndarray:
+    """Areas with every corner on the millimetre grid, in one form however they were drawn."""
+    points, owner = shapely.get_coordinates(geometry, return_index=True)
+    points = np.round(points, 3)
+    rounded = shapely.set_coordinates(geometry.copy(), points)
+    # Rounding may fold a thin footprint or one with corners nearer than a millimetre: GEOS mends those.
+    again = (points[1:] == points[:-1]).all(axis=1) & (owner[1:] == owner[:-1])
+    hard = ~shapely.is_valid(rounded) | (shapely.get_dimensions(rounded) != 2)
+    hard[owner[1:][again]] = True
+    rounded[hard] = shapely.set_precision(shapely.set_precision(geometry[hard], _GRID_M), 0.0)
+    return shapely.normalize(rounded)
 
 
 def _areas(geometry: np.ndarray) -> np.ndarray:
@@ -69,8 +82,13 @@ def _overlaps(geometry: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     left, right = shapely.STRtree(geometry).query(geometry, predicate="intersects")
     keep = left < right
     left, right = left[keep], right[keep]
-    shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
-    keep = shared > 1e-6
+    # Most neighbours only share a wall: that is told without cutting them.
+    keep = ~shapely.touches(geometry[left], geometry[right])
+    left, right = left[keep], right[keep]
+    common = shapely.intersection(geometry[left], geometry[right])
+    shared = shapely.area(common)
+    # Walls drawn askew share a strip thinner than the grid: it vanishes when the ground is cut.
+    keep = shared > np.maximum(1e-6, 0.5 * _GRID_M * shapely.length(common))
     return left[keep], right[keep], shared[keep]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from gridmap.micro_grids.graph import CellGraph
+from gridmap.micro_grids.kernels.pieces import outline_rings
 
 __all__ = ["Cells", "dissolve", "join_graphs"]
 
@@ -53,10 +54,50 @@ def dissolve(areas: np.ndarray, unit: np.ndarray) -> np.ndarray:
     >>> [area.area for area in dissolve(two, np.array([0, 0]))]
     [2.0]
     """
-    order = np.argsort(unit, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(unit[order]) > 0])
-    groups = np.split(order, starts[1:])
-    return shapely.normalize(np.array([_joined(areas[group]) for group in groups], dtype=object))
+    count = int(unit.max()) + 1 if len(unit) else 0
+    size = np.bincount(unit, minlength=count)
+    found = np.empty(count, dtype=object)
+    several = size[unit] > 1
+    found[unit[~several]] = shapely.normalize(areas[~several])
+    if several.any():
+        for number, area in _outlines(areas[several], unit[several], count).items():
+            found[number] = area
+    left = np.flatnonzero([area is None for area in found])
+    if len(left):
+        order = np.argsort(unit, kind="stable")
+        begin = np.searchsorted(unit[order], np.arange(count + 1))
+        for number in left.tolist():  # few: areas in several pieces, or that meet themselves in a point
+            found[number] = shapely.normalize(_joined(areas[order[begin[number] : begin[number + 1]]]))
+    return found
+
+
+def _outlines(areas: np.ndarray, unit: np.ndarray, count: int) -> dict[int, shapely.Geometry]:
+    """Outlines of the units that are one piece and meet themselves nowhere, by number, normalized."""
+    if (shapely.get_type_id(areas) != shapely.GeometryType.POLYGON).any():
+        areas, owner = shapely.get_parts(areas, return_index=True)
+        unit = unit[owner]
+    rings, part = shapely.get_rings(areas, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    points = points + 0.0  # one zero
+    starts = np.searchsorted(ring, np.arange(len(rings) + 1))
+    shell = np.r_[True, part[1:] != part[:-1]]
+    corner, start, of_unit, outer, knotted = outline_rings(
+        points, points.view(np.int64), starts, shell, unit[part], count
+    )
+    shells = np.bincount(of_unit[outer], minlength=count)
+    good = (shells == 1) & ~knotted
+    lowest = points[corner[start[:-1]]]
+    order = np.lexsort((-lowest[:, 1], -lowest[:, 0], ~outer, of_unit))  # outer rings first, then as GEOS has them
+    order = order[good[of_unit[order]]]
+    length = np.diff(start)[order]
+    offset = np.r_[0, np.cumsum(length)]
+    place = np.repeat(start[:-1][order] - offset[:-1], length) + np.arange(offset[-1])
+    names = of_unit[order]
+    first = np.flatnonzero(np.r_[True, names[1:] != names[:-1]]) if len(names) else np.empty(0, dtype=np.int64)
+    made = shapely.from_ragged_array(
+        shapely.GeometryType.POLYGON, points[corner[place]], (offset, np.r_[first, len(names)])
+    )
+    return dict(zip(names[first].tolist(), made, strict=True))
 
 
 def _joined(areas: np.ndarray) -> shapely.Geometry:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+
+from gridmap.micro_grids.kernels.pieces import pieces
 
 __all__ = ["Edges", "face_edges"]
 
@@ -41,7 +41,7 @@ class Edges:
     def components(self, key: np.ndarray) -> np.ndarray:
         """Number of the connected piece of each face, where only faces of equal key are joined."""
         keep = self.inner & (key[self.left] == key[self.right])
-        return _pieces(self.left[keep], self.right[keep], self.faces)
+        return pieces(self.left[keep], self.right[keep], self.faces)
 
     def absorb(
         self, piece: np.ndarray, stray: np.ndarray, block: np.ndarray, *, within: np.ndarray | None = None
@@ -90,11 +90,6 @@ class Edges:
         which, line = shapely.STRtree(lines).query(points, predicate="dwithin", distance=ON_LINE_M)
         np.maximum.at(found, which, strength[line])
         return found
-
-
-def _pieces(a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
-    graph = coo_matrix((np.ones(len(a), dtype=np.int8), (a, b)), shape=(count, count))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 def face_edges(faces: np.ndarray) -> Edges:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from scipy.spatial import QhullError, Voronoi, cKDTree
+from scipy.ndimage import label as connected_squares
+from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from gridmap.micro_grids.edges import Edges, face_edges
 from gridmap.micro_grids.stitch import onto_outline
@@ -31,6 +32,8 @@ STRAIGHT_M = 0.3
 #: Ground farther than this from any building is a cell of its own, where it is big enough to be called empty land.
 FAR_M = 100.0
 FAR_AREA_M2 = 20_000.0
+#: Distance between the spots that tell whether there is such ground at all, metres.
+_SPOT_M = 20.0
 #: A block without buildings that is narrower than this on average is a strip along a street or a wall, not a place.
 STRIP_M = 14.0
 #: Buildings this near divide a strip, metres.
@@ -159,11 +162,34 @@ def _far_from_buildings(outline: shapely.Geometry, atoms: np.ndarray) -> list[sh
     """Outlines of the large tracts that lie far from any building."""
     if not len(atoms):
         return []
-    settled = shapely.union_all(shapely.buffer(shapely.convex_hull(atoms), FAR_M, quad_segs=2))
+    hulls = shapely.convex_hull(atoms)
+    if _all_near(outline, hulls):
+        return []
+    settled = shapely.union_all(shapely.buffer(hulls, FAR_M, quad_segs=2))
     settled = shapely.buffer(shapely.buffer(settled, FAR_M, quad_segs=2), -FAR_M, quad_segs=2)
     far = shapely.get_parts(shapely.difference(outline, shapely.simplify(settled, 4.0)))
     far = far[shapely.area(far) >= FAR_AREA_M2]
     return list(shapely.boundary(far))
+
+
+def _all_near(outline: shapely.Geometry, hulls: np.ndarray) -> bool:
+    """Whether spots all over an outline lie so near to buildings that no large tract between them can be far."""
+    west, south, east, north = shapely.bounds(outline)
+    if (east - west) * (north - south) > 4.0 * shapely.area(outline) + 1e6:
+        return False  # a thin outline askew: too many spots for what they save
+    x, y = np.meshgrid(np.arange(west, east + _SPOT_M, _SPOT_M), np.arange(south, north + _SPOT_M, _SPOT_M))
+    # A buffer of eight corners reaches FAR_M * cos(22.5 degrees), simplifying takes 4 m; a spot stands for its square.
+    half = _SPOT_M / np.sqrt(2.0)
+    reach = FAR_M * np.cos(np.pi / 8.0) - 4.0 - half
+    corners = cKDTree(shapely.get_coordinates(shapely.segmentize(shapely.boundary(hulls), _SPOT_M)))
+    away = ~np.isfinite(corners.query(np.column_stack([x.ravel(), y.ravel()]), distance_upper_bound=reach)[0])
+    spots = np.flatnonzero(away)
+    spots = spots[shapely.dwithin(outline, shapely.points(x.ravel()[spots], y.ravel()[spots]), half)]
+    square = np.zeros(x.size, dtype=bool)
+    square[spots] = True
+    tract, count = connected_squares(square.reshape(x.shape), structure=np.ones((3, 3)))
+    most = np.bincount(tract.ravel(), minlength=count + 1)[1:].max(initial=0)
+    return bool(most * _SPOT_M**2 < FAR_AREA_M2)
 
 
 def containing(areas: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -255,45 +281,61 @@ def _ridges(
     blocks: np.ndarray, sources: dict[int, np.ndarray], samples: np.ndarray, sample_atom: np.ndarray
 ) -> list[shapely.Geometry]:
     """Lines midway between the buildings of a block, cut at the block's edge."""
-    drawn = []
+    numbers, bundles = [], []
     for number, here in sources.items():  # one Voronoi diagram a block
-        if len(np.unique(sample_atom[here])) < 2:
-            continue
-        segments = _voronoi_between(samples[here], sample_atom[here], shapely.bounds(blocks[number]))
-        if len(segments):
-            # From junction to junction a midway line is a zigzag between samples: straighten it.
-            lines = shapely.simplify(shapely.line_merge(shapely.multilinestrings(segments)), STRAIGHT_M)
-            drawn += _within(shapely.get_parts(lines), blocks[number])
-    return drawn
-
-
-def _within(lines: np.ndarray, block: shapely.Geometry) -> list[shapely.Geometry]:
-    """What of the lines lies in a block."""
+        if (sample_atom[here] != sample_atom[here[0]]).any():
+            segments = _voronoi_between(samples[here], sample_atom[here], shapely.bounds(blocks[number]))
+            if len(segments):
+                numbers.append(number)
+                bundles.append(segments)
+    if not bundles:
+        return []
+    which = np.repeat(np.arange(len(bundles)), [len(segments) for segments in bundles])
+    segments = shapely.multilinestrings(shapely.linestrings(np.concatenate(bundles)), indices=which)
+    # From junction to junction a midway line is a zigzag between samples: straighten it.
+    lines, which = shapely.get_parts(shapely.simplify(shapely.line_merge(segments), STRAIGHT_M), return_index=True)
+    block = blocks[np.array(numbers)]
     shapely.prepare(block)
-    inside = shapely.contains_properly(block, lines)
-    edge = lines[~inside]
-    edge = edge[shapely.intersects(block, edge)]
-    return [*lines[inside], *shapely.intersection(edge, block)]
+    inside = shapely.contains_properly(block[which], lines)
+    edge, which = lines[~inside], which[~inside]
+    meet = shapely.intersects(block[which], edge)
+    return [*lines[inside], *shapely.intersection(edge[meet], block[which[meet]])]
 
 
 def _voronoi_between(points: np.ndarray, owner: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Voronoi edges between points of different owners, as segments long enough to leave the bounds."""
+    """Voronoi edges between points of different owners, (n, 2, 2), long enough to leave the bounds."""
     centre = np.array([bounds[0] + bounds[2], bounds[1] + bounds[3]]) / 2.0
     span = 4.0 * max(bounds[2] - bounds[0], bounds[3] - bounds[1]) + 4.0 * REACH_M + 100.0
     # Four far points close every cell, so that no edge that matters runs to infinity.
     frame = np.array([[-span, 0], [span, 0], [0, -span], [0, span]])
     local = np.vstack([points - centre, frame])
     try:
-        diagram = Voronoi(local)
+        mesh = Delaunay(local)
     except QhullError:  # pragma: no cover - four far points keep the input from being flat
-        return np.empty(0, dtype=object)
+        return np.empty((0, 2, 2))
+    # Each side of a triangle crosses the edge from its centre to that of the triangle beyond.
+    corners, beyond = mesh.simplices, mesh.neighbors
+    centres = _centres(local[corners])
+    triangle, side = np.nonzero(beyond > np.arange(len(beyond))[:, None])
+    pairs = np.column_stack([corners[triangle, (side + 1) % 3], corners[triangle, (side + 2) % 3]])
     owners = np.r_[owner, [-1, -2, -3, -4]]
-    pairs = diagram.ridge_points
-    ends = np.array(diagram.ridge_vertices, dtype=np.int64)
-    real = (pairs < len(points)).all(axis=1) & (ends >= 0).all(axis=1)
-    between = real & (owners[pairs[:, 0]] != owners[pairs[:, 1]])
-    coordinates = np.round(diagram.vertices[ends[between]] + centre, 4)
-    return shapely.linestrings(coordinates)
+    between = (pairs < len(points)).all(axis=1) & (owners[pairs[:, 0]] != owners[pairs[:, 1]])
+    triangle, side = triangle[between], side[between]
+    ends = np.stack([centres[triangle], centres[beyond[triangle, side]]], axis=1)
+    ends = ends[np.isfinite(ends).all(axis=(1, 2))]
+    ends = np.round(ends + centre, 4)
+    return ends[(ends[:, 0] != ends[:, 1]).any(axis=1)]
+
+
+def _centres(triangles: np.ndarray) -> np.ndarray:
+    """Centre of the circle through the corners of each triangle, (n, 3, 2) to (n, 2)."""
+    first, second = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    twice = 2.0 * (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    one, two = (first**2).sum(axis=1), (second**2).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = (second[:, 1] * one - first[:, 1] * two) / twice
+        y = (first[:, 0] * two - second[:, 0] * one) / twice
+    return triangles[:, 0] + np.column_stack([x, y])
 
 
 def _label(

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from gridmap.micro_grids.fabric import Fabric
+from gridmap.micro_grids.kernels.pieces import pieces
 from gridmap.micro_grids.lines import HARD
 
 __all__ = ["ALONE", "CellGraph", "make_graph"]
@@ -73,8 +72,7 @@ class CellGraph:
 
     def pieces_over(self, keep: np.ndarray) -> np.ndarray:
         """Number of the connected piece of each cell over the edges that are kept, whether open or not."""
-        graph = coo_matrix((np.ones(int(keep.sum()), np.int8), (self.a[keep], self.b[keep])), shape=(len(self),) * 2)
-        return connected_components(graph, directed=False)[1].astype(np.int64)
+        return pieces(self.a[keep], self.b[keep], len(self))
 
     def contract(self, node: np.ndarray) -> CellGraph:
         """The graph whose cells are groups of these: `node` numbers the group of each cell, from 0 without a gap.

@@ -9,12 +9,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.fabric import Fabric
 from gridmap.micro_grids.graph import CellGraph
+from gridmap.micro_grids.kernels.pieces import pieces
 from gridmap.micro_grids.lines import ESTATE
 from gridmap.micro_grids.special import SITE_KINDS, Site, kinds_of_uses, site_kind
 from gridmap.micro_grids.villages import Settlements, VillageRules, find_settlements
@@ -147,8 +146,7 @@ class Places:
         if (use >= 0).any():
             low, high, _ = fabric.edges.between(fabric.cell)
             same = (use[low] == use[high]) & (use[low] >= 0)
-            ties = coo_matrix((np.ones(int(same.sum()), np.int8), (low[same], high[same])), shape=(fabric.cells,) * 2)
-            group = connected_components(ties, directed=False)[1]
+            group = pieces(low[same], high[same], fabric.cells)
             number = np.unique(group[use >= 0], return_inverse=True)[1]
             first = np.unique(number, return_index=True)[1]
             site = site.copy()

@@ -6,7 +6,9 @@ together as a stack.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import shapely
@@ -93,7 +95,7 @@ def divide_footprint(polygon: shapely.Polygon, count: int) -> list[shapely.Polyg
     left_count = count // 2
     origin, along, length, _ = _long_axis(polygon)
     across = np.array([-along[1], along[0]])
-    low, high = np.sort((shapely.get_coordinates(polygon) - origin) @ along)[[0, -1]]
+    low = float(((shapely.get_coordinates(polygon) - origin) @ along).min())
     reach = 4.0 * (length + 1.0)
 
     def cut(at: float) -> shapely.Geometry:
@@ -103,14 +105,7 @@ def divide_footprint(polygon: shapely.Polygon, count: int) -> list[shapely.Polyg
 
     wanted = polygon.area * left_count / count
     edges = _edges_along(polygon, origin, along, across)
-    below, above = low, high
-    for _ in range(40):
-        middle = (below + above) / 2.0
-        if _area_below(edges, middle) < wanted:
-            below = middle
-        else:
-            above = middle
-    left = _largest(cut((below + above) / 2.0))
+    left = _largest(cut(_cut_at(edges, wanted)))
     right = _largest(shapely.difference(polygon, left, grid_size=_GRID_M))
     # Crumbs of the right side that hang on the left go back to it.
     left = _largest(shapely.difference(polygon, right, grid_size=_GRID_M))
@@ -132,12 +127,30 @@ def _edges_along(
     return np.minimum(start, end), np.maximum(start, end), rise
 
 
-def _area_below(edges: tuple[np.ndarray, np.ndarray, np.ndarray], at: float) -> float:
-    """Area of a polygon on the lower side of a line across its axis (Green: the integral of min(x, at) dy)."""
+def _cut_at(edges: tuple[np.ndarray, np.ndarray, np.ndarray], wanted: float) -> float:
+    """Position along the axis below which a polygon holds the wanted area.
+
+    Between two corners the area grows as a quadratic of the position: two corners around it, then its root.
+    """
+    stops = np.unique(np.concatenate(edges[:2]))
+    areas = _areas_below(edges, stops)
+    above = min(max(int(np.searchsorted(areas, wanted)), 1), len(stops) - 1)
+    start, end = float(stops[above - 1]), float(stops[above])
+    first, middle, last = _areas_below(edges, np.array([start, (start + end) / 2.0, end])).tolist()
+    bend, slope = 2.0 * (first - 2.0 * middle + last), 4.0 * middle - 3.0 * first - last
+    short = wanted - first
+    root = slope + math.sqrt(max(slope * slope + 4.0 * bend * short, 0.0))
+    share = 2.0 * short / root if root > 0.0 else 0.0
+    return start + (end - start) * min(max(share, 0.0), 1.0)
+
+
+def _areas_below(edges: tuple[np.ndarray, np.ndarray, np.ndarray], at: np.ndarray) -> np.ndarray:
+    """Area of a polygon on the lower side of lines across its axis (Green: the integral of min(x, at) dy)."""
     low, high, rise = edges
-    inside = np.clip((at - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
-    mean = inside * (low + np.minimum(high, at)) / 2.0 + (1.0 - inside) * at
-    return float(np.sum(mean * rise))
+    line = at[:, None]
+    inside = np.clip((line - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+    mean = inside * (low + np.minimum(high, line)) / 2.0 + (1.0 - inside) * line
+    return np.asarray(mean @ rise)
 
 
 def _largest(geometry: shapely.Geometry) -> shapely.Polygon | None:
@@ -241,10 +254,11 @@ def _best_bands(households: int, band: Band, levels: int | None) -> int:
     return min(choices, key=cost, default=levels)
 
 
-def _band_loads(households: int, levels: int, bands: int) -> list[int]:
+@lru_cache(maxsize=4096)
+def _band_loads(households: int, levels: int, bands: int) -> tuple[int, ...]:
     """Households of each band of whole floors, from the ground up."""
     tops = np.cumsum(share_out(levels, np.ones(bands)))
-    return np.diff(np.round(households * tops / levels).astype(np.int64), prepend=0).tolist()
+    return tuple(np.diff(np.round(households * tops / levels).astype(np.int64), prepend=0).tolist())
 
 
 def _divide_unit(
