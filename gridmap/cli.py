@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 import gridmap
-from gridmap import cli_ask, cli_data, cli_plan, cli_site
+from gridmap import cli_ask, cli_data, cli_plan, cli_site, cli_tiles
 from gridmap.progress import Progress, silent
 from layers.errors import GridmapError
 
@@ -129,6 +129,7 @@ def build(
             quiet,
             lambda progress: build_city(folder, city, seed=seed, norms=norms, engine=opened, progress=progress),
         )
+    cli_tiles.refresh(city, lambda work: _watched(quiet, work))
     facts = {
         "city": built.city,
         "micro_grids": built.micro_grids,
@@ -182,6 +183,7 @@ def attach(city: str, quiet: bool) -> None:
     from gridmap.rework import attach_again
 
     counts = attach_again(city)
+    cli_tiles.refresh(city, lambda work: _watched(quiet, work))
     if not quiet:
         _print_counts(counts, "attached")
 
@@ -196,6 +198,7 @@ def cover(city: str, norms: Path | None, kinds: tuple[str, ...], quiet: bool) ->
     from gridmap.rework import cover_again
 
     counts = _watched(quiet, lambda progress: cover_again(city, norms=norms, kinds=kinds, progress=progress))
+    cli_tiles.refresh(city, lambda work: _watched(quiet, work))
     if not quiet:
         _print_counts(counts, "rows")
 
@@ -359,6 +362,7 @@ def user_password(city: str, name: str, password: str) -> None:
 cli_data.register(main)
 cli_plan.register(main)
 cli_site.register(main, _watched)
+cli_tiles.register(main, _watched)
 cli_ask.register(main, _watched)
 
 if __name__ == "__main__":

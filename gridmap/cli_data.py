@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from gridmap.cli_tiles import refresh
+from gridmap.progress import silent
 from layers.datum import DATUMS
 
 __all__ = ["register"]
@@ -82,6 +84,8 @@ def import_(
     from gridmap.importing import import_file
 
     done = import_file(city, layer, file, **how)
+    if not how["dry_run"]:
+        refresh(city, lambda work: work(silent))
     if output is not None:
         done.findings.to_csv(output)
     if refused is not None and len(done.tally.refused):
@@ -129,6 +133,7 @@ def undo(city: str, code: str | None, by: str | None) -> None:
     from gridmap.importing import undo_import
 
     record = undo_import(city, code, by=by)
+    refresh(city, lambda work: work(silent))
     click.echo(f"{record.code} undone: {record.layer} stands as before {record.file}")
 
 

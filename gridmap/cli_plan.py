@@ -11,6 +11,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from gridmap.cli_tiles import refresh
+from gridmap.progress import silent
+
 if TYPE_CHECKING:
     from gridmap.replan import Replanned
 
@@ -48,6 +51,8 @@ def split(
         city, level=level, within=within, households=households, keep_old=keep_old, dry_run=dry_run, lock=lock,
         unlock=unlock,
     )  # fmt: skip
+    if done.written:
+        refresh(city, lambda work: work(silent))
     if moves is not None:
         done.write_moves(moves)
     if as_json:

@@ -14,10 +14,11 @@ from flask_wtf import CSRFProtect
 from gridmap.maps import install_assets
 from gridmap.stores import open_store
 from layers.errors import BadSettings
-from webapp import auth, errors, guard, language, replies, security, walks
+from webapp import auth, errors, guard, language, replies, security, store, tile_values, tiles, walks
 from webapp.instance import secret_key
 from webapp.views import assets, equity, export, findings, maps, quality, users, ways
 from webapp.views import data as data_views
+from webapp.views import tiles as tile_views
 
 __all__ = ["create_app"]
 
@@ -34,7 +35,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         GRIDMAP_INSTANCE, else Flask's instance folder), `HTTPS` (True where browsers come by https: cookies are then
         for https only; else GRIDMAP_HTTPS), `PROXIES` (how many proxies stand before the service and may say where a
         request comes from), `CACHE_BYTES` (memory for answers), `NEAR_ROWS` (layers of more rows
-        come to the map piece by piece).
+        come to the map piece by piece), `TILES` (folder of the city's vector tiles; else GRIDMAP_TILES, else beside
+        the city, as `gridmap.city_tiles.tiles_folder` says).
 
     Raises
     ------
@@ -63,6 +65,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         HTTPS=https,
         PROXIES=0,
         CACHE_BYTES=64 * 1024 * 1024,
+        TILES=os.environ.get("GRIDMAP_TILES") or None,
         NEAR_ROWS=12_000,
         MAX_CONTENT_LENGTH=64 * 1024,  # forms only
         SESSION_COOKIE_NAME="gridmap",
@@ -82,8 +85,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
 
     Bootstrap5(app)
     CSRFProtect(app)
-    for part in (security, language, errors, auth, guard, replies, walks):
+    for part in (security, language, errors, store, auth, guard, replies, walks, tiles, tile_values):
         part.init_app(app)
-    for view in (maps, data_views, export, findings, quality, equity, ways, users, assets):
+    for view in (maps, data_views, tile_views, export, findings, quality, equity, ways, users, assets):
         app.register_blueprint(view.bp)
     return app

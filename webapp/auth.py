@@ -17,7 +17,7 @@ from gridmap.stores import Account
 from webapp.attempts import Attempts
 from webapp.guard import public
 from webapp.language import say
-from webapp.store import get_store
+from webapp.store import get_account, get_store
 
 __all__ = ["LoggedIn", "bp", "init_app"]
 
@@ -65,7 +65,7 @@ def init_app(app: Flask) -> None:
     @manager.user_loader
     def load(marked: str) -> LoggedIn | None:
         _, _, name = marked.partition(":")
-        account = get_store().account(name)
+        account = get_account(name)
         if account is None or not account.active:
             return None
         person = LoggedIn(account)

@@ -16,6 +16,7 @@ from pathlib import Path
 import waitress
 
 from gridmap.accounts import add_account
+from gridmap.city_tiles import make_tiles
 from gridmap.pipeline import build
 from gridmap.stores import Store, open_store
 from layers.errors import GridmapError, NotFound
@@ -90,6 +91,8 @@ def prepare(folder: Path, *, tell: Callable[[str], None] = lambda text: None) ->
         with open_store(city) as store:
             accounts = [{**_texts(account), "area": area_of(store, account)} for account in demo.accounts]
         add_accounts(city, accounts)
+        tell("making the tiles of the map")
+        make_tiles(city)
         # last, so that a start that was broken off begins anew
         told.write_text(json.dumps(accounts, ensure_ascii=False, indent=2), encoding="utf-8")
     return city, json.loads(told.read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from layers.errors import GridmapError, MoveNotAllowed, NotFound, NotYourArea, StoreBusy
+from webapp.guard import DATA_PATHS
 from webapp.language import say, translations
 
 __all__ = ["STATUS", "init_app", "status_of"]
@@ -60,7 +61,7 @@ def init_app(app: Flask) -> None:
 def _answer(status: int, message: str) -> Response:
     key = f"error.{status}"
     title = say(key if key in translations()["en"] else "error.other")
-    if request.path.startswith("/data/") or request.accept_mimetypes.best == "application/json":
+    if request.path.startswith(DATA_PATHS) or request.accept_mimetypes.best == "application/json":
         answer = jsonify(error=title, message=message)
         answer.status_code = status
         return answer

@@ -14,12 +14,14 @@ from gridmap.roles import RIGHTS, User, may
 from webapp.seen import Seen
 from webapp.store import close_store, get_store
 
-__all__ = ["PUBLIC", "get_seen", "get_user", "init_app", "needs", "public", "right_of"]
+__all__ = ["DATA_PATHS", "PUBLIC", "get_seen", "get_user", "init_app", "needs", "public", "right_of"]
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 #: The right of routes that need no login: the login page itself, scripts and styles.
 PUBLIC = "public"
+#: Addresses that scripts ask, which want JSON and no page to log in.
+DATA_PATHS = ("/data/", "/tiles/", "/values/", "/feature/", "/base/")
 #: Routes of libraries, which we cannot mark: their files are the same for everyone.
 _LIBRARY_FILES = frozenset({"static", "bootstrap.static"})
 
@@ -93,7 +95,7 @@ def init_app(app: Flask) -> None:
 
 
 def _to_the_door() -> ResponseReturnValue:
-    if request.path.startswith("/data/"):
+    if request.path.startswith(DATA_PATHS):
         raise Unauthorized
     target = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("auth.login", next=target if target != "/" else None))

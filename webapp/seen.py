@@ -230,6 +230,10 @@ class Seen:
                 own |= (frame["layer"] == name) & code.isin(seen)
         return frame[own].reset_index(drop=True)
 
+    def whole_city(self) -> bool:
+        """Whether the user's reach holds every district of the city."""
+        return self._whole_city(self.reach)
+
     def _whole_city(self, areas: Sequence[str]) -> bool:
         return "" in areas or (
             bool(areas) and self._store.count("districts", within=areas) == self._store.count("districts") > 0

@@ -1,23 +1,109 @@
-"""The store of this request: opened when first asked for, closed when the answer is on its way."""
+"""The store of the service: opened at the first request, shared by all, opened anew where its file was replaced."""
 
 from __future__ import annotations
 
-from flask import current_app, g
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
 
-from gridmap.stores import Store, open_store
+from flask import Flask, current_app, g
 
-__all__ = ["close_store", "get_store"]
+from gridmap.stores import Account, Store, open_store
+from gridmap.stores.keepers import gpkg_path
+
+__all__ = ["close_store", "get_account", "get_store", "init_app"]
+
+#: Accounts kept in memory, against names made up by who knocks at the door.
+_MOST_ACCOUNTS = 5000
+
+
+class Shared:
+    """One open store of a service; opening one takes longer than most answers.
+
+    Parameters
+    ----------
+    url
+        Store URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._path = gpkg_path(url)
+        self._lock = threading.Lock()
+        self._open: tuple[Any, Store] | None = None
+        self._accounts: tuple[Any, dict[str, Account | None]] = (None, {})
+
+    def get(self) -> Store:
+        """The store; a file of the same name that is another file is opened in place of the old one."""
+        mark = _identity(self._path)
+        kept = self._open
+        if kept is not None and kept[0] == mark:
+            return kept[1]
+        with self._lock:
+            kept = self._open
+            if kept is None or kept[0] != mark:
+                fresh = (mark, open_store(self.url))
+                self._open = fresh
+                if kept is not None:
+                    kept[1].close()  # requests that still read the old file let go of it when they are done
+                return fresh[1]
+            return kept[1]
+
+    def account(self, name: str) -> Account | None:
+        """An account as it is now; read again only where something in the store changed since."""
+        store = self.get()
+        stamp = store.stamp()
+        if stamp is None:
+            return store.account(name)
+        mark = (id(store), stamp)
+        if self._accounts[0] != mark:
+            self._accounts = (mark, {})
+        known = self._accounts[1]
+        if name in known:
+            return known[name]
+        if len(known) >= _MOST_ACCOUNTS:
+            known.clear()
+        account = known[name] = store.account(name)
+        return account
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+
+def _identity(path: Path | None) -> Any:
+    if path is None:
+        return ""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def init_app(app: Flask) -> None:
+    """Make room for the store."""
+    shared = Shared(app.config["CITY"])
+    app.extensions["store"] = shared
+    weakref.finalize(app, shared.close)
 
 
 def get_store() -> Store:
     """The city's store, the same one within a request."""
     if "store" not in g:
-        g.store = open_store(current_app.config["CITY"])
+        g.store = current_app.extensions["store"].get()
     return g.store
 
 
+def get_account(name: str) -> Account | None:
+    """An account as it is now."""
+    shared: Shared = current_app.extensions["store"]
+    return shared.account(name)
+
+
 def close_store(_: BaseException | None = None) -> None:
-    """Let go of the store, where it was opened."""
-    store = g.pop("store", None)
-    if store is not None:
-        store.close()
+    """Forget the store of this request."""
+    g.pop("store", None)

@@ -14,14 +14,14 @@ from gridmap.maps.words import pair
 from gridmap.norms import Norms, load_norms
 from layers.schema import NEEDS, layer
 
-__all__ = ["SEQUENTIAL", "Measure", "class_breaks", "kind_titles", "measures", "packaged_norms"]
+__all__ = ["COLUMNS", "SEQUENTIAL", "Measure", "class_breaks", "kind_titles", "measures", "packaged_norms"]
 
 #: Five steps of one hue, light to dark: ordered in grey print and for colour-blind eyes (lightness falls evenly).
 SEQUENTIAL = ("#e2efe9", "#b3d8cf", "#78b9b2", "#3b8f8e", "#12595f")
 _COVERAGE_BREAKS = (0.0, 0.25, 0.5, 0.75, 0.9999, 1.0)
 
 #: Micro-grid columns that can be shown, in the order of the list, with the group they stand in.
-_COLUMNS = {
+COLUMNS = {
     "households": "people", "residents": "people",
     **{need.name: "needs" for need in NEEDS},
     "buildings": "shape", "area_m2": "shape", "compactness": "shape", "within_band": "shape",
@@ -89,7 +89,7 @@ def measures(
     """
     found = [
         _column_measure(micro_grids, name, group)
-        for name, group in _COLUMNS.items()
+        for name, group in COLUMNS.items()
         if name in micro_grids and micro_grids[name].notna().any()
     ]
     if incidents is not None and "micro_grid" in incidents:

@@ -96,6 +96,13 @@ class Store(Protocol):
         """Add an account or put it in place of the one of the same name."""
         ...
 
+    def stamp(self) -> object | None:
+        """Something that is another one after every change to the store; None where asking costs as much as reading.
+
+        For caches: what was read at one stamp holds as long as the stamp does.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of files and connections; a store is also a context manager."""
         ...

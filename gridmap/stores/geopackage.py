@@ -7,6 +7,7 @@ disk: shared memory does not work over a network drive.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -63,6 +64,28 @@ class GeoPackage(SqlStore):
     def __init__(self, path: Path, *, new: bool = False, busy_seconds: float = 15.0) -> None:
         self.path = path
         super().__init__(str(path), _engine(path, new=new, busy_seconds=busy_seconds), None)
+        self._watch: sqlite3.Connection | None = None
+        self._watch_lock = threading.Lock()
+
+    def stamp(self) -> object | None:
+        """A number that is another one after every change to the file, whoever made it."""
+        with self._watch_lock:
+            try:
+                if self._watch is None:
+                    address = f"file:{quote(str(self.path.resolve()))}?mode=rw"
+                    self._watch = sqlite3.connect(address, uri=True, check_same_thread=False)
+                # this connection never writes, so every change is one by others
+                return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error:
+                return None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._watch_lock:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
+        super().close()
 
     @property
     def title(self) -> str:
@@ -227,6 +250,7 @@ def _engine(path: Path, *, new: bool, busy_seconds: float) -> Engine:
     engine = create_engine(
         f"sqlite:///{location}",
         poolclass=QueuePool,
+        max_overflow=-1,  # as many readers as a service has threads
         connect_args={"timeout": busy_seconds, "check_same_thread": False},
     )
 

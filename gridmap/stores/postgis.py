@@ -238,7 +238,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _engine(address: URL, busy_seconds: float) -> Engine:
-    engine = create_engine(address, pool_pre_ping=True)
+    engine = create_engine(address, pool_pre_ping=True, max_overflow=-1)
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:

@@ -164,6 +164,10 @@ class SqlStore(Store, ABC):
         finally:
             self._held.connection = before
 
+    def stamp(self) -> object | None:
+        """Something that is another one after every change to the store; None where asking costs as much as reading."""
+        return None
+
     def close(self) -> None:
         """Let go of files and connections."""
         self._engine.dispose()

@@ -17,7 +17,8 @@ from webapp.guard import PUBLIC, needs, right_of
 #: What stands for the parts of a route that vary.
 VALUES = {
     "name": "micro_grids", "code": CODES[0], "filename": "gridmap-web.css", "building": f"B{CODES[0]}",
-    "kind": "canteen",
+    "kind": "canteen", "version": "0" * 16, "names": "micro_grids", "layer": "micro_grids", "measure": "households",
+    "number": 1, "z": 14, "x": 13000, "y": 6000,
 }
 
 

@@ -1,0 +1,197 @@
+"""What the vector map fetches: which layers there are, their tiles, and one thing of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+from flask import Blueprint, Response, make_response, request
+
+from gridmap.maps.cards import micro_grid_cards
+from gridmap.maps.geojson import plain_records
+from gridmap.maps.tiles.mvt import EXTENT
+from gridmap.maps.tiles.plan import PLAN
+from gridmap.maps.tiles.shelf import TilesOf, Version, keys_of
+from gridmap.maps.values import values_document
+from layers.errors import NotFound, NotYourArea, WrongCall
+from layers.schema import LAYERS
+from webapp.guard import get_seen, needs
+from webapp.replies import data_answer
+from webapp.seen import Seen
+from webapp.tile_values import measure_list, values_of
+from webapp.tiles import get_tiles, seen_box
+
+__all__ = ["bp", "layers_document"]
+
+bp = Blueprint("tiles", __name__)
+
+#: Layers whose rows the card of a micro-grid lists.
+_ON_CARD = ("buildings", "organizations", "facilities", "incidents", "coverage")
+
+
+@bp.get("/tiles/layers.json")
+@needs("map.view")
+def current() -> Response:
+    """The layers of the current tiles."""
+    return _layers(get_tiles().version())
+
+
+@bp.get("/tiles/<version>/layers.json")
+@needs("map.view")
+def layers(version: str) -> Response:
+    """The layers of these tiles."""
+    return _layers(get_tiles().version(version))
+
+
+@bp.get("/tiles/<version>/<names>/<int:z>/<int:x>/<int:y>.pbf")
+@needs("map.view")
+def tile(version: str, names: str, z: int, x: int, y: int) -> Response:
+    """A tile; `names` are layers with commas between."""
+    tiles = get_tiles()
+    packed = tiles.tile(get_seen(), tiles.version(version), names.split(",")[: len(PLAN)], z, x, y)
+    answer = make_response(packed or b"", 200 if packed else 204)
+    if packed:
+        answer.headers["Content-Type"] = "application/vnd.mapbox-vector-tile"
+        answer.headers["Content-Encoding"] = "gzip"
+    answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    answer.headers["Vary"] = "Cookie"
+    return answer
+
+
+@bp.get("/values/<version>/<layer>/names.json")
+@needs("map.view")
+def names(version: str, layer: str) -> Response:
+    """Codes and names in the order of the numbers; null for what is not the person's."""
+    seen, tiles = get_seen(), get_tiles()
+    shown = tiles.version(version)
+    known = tiles.layer(seen, shown, layer)
+
+    def make() -> str:
+        mine, _ = tiles.scope(seen, shown, known)
+        table = known.table[["code", "name"]]
+        table = table if mine is None else table.where(pd.Series(mine[1:]), None)
+        return _json({"codes": table["code"].tolist(), "names": table["name"].tolist()})
+
+    return data_answer(f"names {shown.name} {layer}", make)
+
+
+@bp.get("/values/<version>/<layer>/<measure>.json")
+@needs("map.view")
+def values(version: str, layer: str, measure: str) -> Response:
+    """One measure as an array in the order of the numbers, with its classes; null for what is not the person's."""
+    seen, tiles = get_seen(), get_tiles()
+    shown = tiles.version(version)
+    known = tiles.layer(seen, shown, layer)
+    method, classes = request.args.get("breaks", "quantile"), request.args.get("classes", "5")
+    if not classes.isdecimal():
+        raise WrongCall(f"a legend has 2 to 9 classes, not {classes[:20]!r}")
+
+    def make() -> str:
+        found = values_of(seen, shown, known, measure)
+        return _json(values_document(found, layer, method=method, classes=int(classes)))
+
+    return data_answer(f"values {shown.name} {layer} {measure} {method} {int(classes)}", make)
+
+
+@bp.get("/feature/<version>/<layer>/<int:number>.json")
+@needs("map.view")
+def feature(version: str, layer: str, number: int) -> Response:
+    """What a card says of one thing, by its number."""
+    return _feature(version, layer, number)
+
+
+@bp.get("/feature/<version>/<layer>/code/<code>.json")
+@needs("map.view")
+def feature_by_code(version: str, layer: str, code: str) -> Response:
+    """What a card says of one thing, by its code."""
+    seen, tiles = get_seen(), get_tiles()
+    known = tiles.layer(seen, tiles.version(version), layer)
+    found = known.table.index[known.table["code"] == code]
+    return _feature(version, layer, int(found[0]) + 1 if len(found) else 0)
+
+
+def layers_document(seen: Seen, version: Version) -> dict[str, Any]:
+    """The layers of a version as the map reads them, with what the person sees of each."""
+    tiles = get_tiles()
+    found, boxes = [], []
+    for order, plan in enumerate(PLAN):
+        if plan.name not in version.layers or not seen.sees(plan.name):
+            continue
+        one = version.layers[plan.name]
+        _, box = tiles.scope(seen, version, one)
+        found.append({
+            "name": plan.name, "zh": plan.zh, "en": plan.en, "group": plan.group, "geometry": plan.geometry,
+            "minzoom": one.minzoom, "maxzoom": one.maxzoom, "bounds": box, "count": one.count, "show": plan.shown,
+            "order": order, "until": plan.until, "class": plan.style,
+            "measures": measure_list(version, one),
+        })  # fmt: skip
+        if box is not None and plan.group == "units":
+            boxes.append(box)
+    return {
+        "version": version.name, "data_version": version.data_version, "extent": EXTENT,
+        "bounds": seen_box(pd.DataFrame(boxes, columns=range(4)).to_numpy(dtype="float64")), "background": None,
+        "layers": found,
+    }  # fmt: skip
+
+
+def _layers(version: Version) -> Response:
+    seen = get_seen()
+    return data_answer(f"tiles {version.name}", lambda: _json(layers_document(seen, version)))
+
+
+def _feature(version: str, layer: str, number: int) -> Response:
+    seen, tiles = get_seen(), get_tiles()
+    shown = tiles.version(version)
+    known = tiles.layer(seen, shown, layer)
+    mine, _ = tiles.scope(seen, shown, known)
+    if mine is not None and not (0 < number <= known.count and mine[number]):
+        # the same words whether it exists or not
+        raise NotYourArea(f"this is not in your area; ask the administrator of the city about {layer}")
+    if not 0 < number <= known.count:
+        raise NotFound(f"there is no such thing in {layer}; ask for /tiles/layers.json again")
+    return data_answer(f"feature {shown.name} {layer} {number}", lambda: _json(_card(seen, known, number)))
+
+
+def _card(seen: Seen, known: TilesOf, number: int) -> dict[str, Any]:
+    kept = known.table.iloc[number - 1]
+    row = _row(seen, known, kept)
+    columns = [column for column in LAYERS[known.name] if column.name in row]
+    west, south, east, north = (float(kept[name]) for name in ("west", "south", "east", "north"))
+    card: dict[str, Any] = {
+        "layer": known.name, "id": number, "code": kept["code"], "name": kept["name"],
+        "bounds": None if west != west else [west, south, east, north],
+        "facts": plain_records(row[[column.name for column in columns]])[0],
+        "columns": [
+            {"name": c.name, "zh": c.zh, "en": c.en, "unit": c.unit, "type": c.type} for c in columns
+        ],
+    }  # fmt: skip
+    if known.name == "micro_grids":
+        code = str(kept["code"])
+        grids = seen.micro_grid(code)
+        frames = {name: seen.read(name, within=(code,)) for name in _ON_CARD if seen.sees(name)}
+        card["card"] = micro_grid_cards(grids, {**frames, "nearest": seen.nearest(code)})[code]
+    return card
+
+
+def _row(seen: Seen, known: TilesOf, kept: pd.Series) -> Any:
+    """The row as the store has it now; layers with codes are read where the row belongs.
+
+    Raises
+    ------
+    NotFound
+        Where the city has no such row any more.
+    """
+    if known.coded and isinstance(kept["area"], str):
+        rows = seen.read(known.name, within=(kept["area"],))
+    else:
+        rows = seen.ground(known.name)
+    rows = rows[(keys_of(rows, placed=not known.coded) == kept["key"]).to_numpy()]
+    if rows.empty:
+        raise NotFound(f"this is no longer in {known.name}; ask for /tiles/layers.json again")
+    return rows.iloc[:1]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
