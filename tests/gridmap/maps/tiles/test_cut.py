@@ -29,7 +29,7 @@ def plan(name: str) -> TileLayer:
 @pytest.fixture(scope="module")
 def units() -> gpd.GeoDataFrame:
     """Ragged areas that fill a square of 6 km without a gap: Voronoi cells, in no order."""
-    points = np.random.default_rng(7).uniform(0, 6000, (150, 2)) + [X, Y]
+    points = np.random.default_rng(7).uniform(0, 6000, (150, 2)) + np.array([X, Y])
     square = shapely.box(X, Y, X + 6000, Y + 6000)
     cells = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(points), extend_to=square))
     return gpd.GeoDataFrame(geometry=shapely.intersection(cells, square), crs=CRS)
@@ -104,7 +104,7 @@ def test_the_search_for_rows_can_fail() -> None:
 def test_many_rows_in_one_place_are_all_there() -> None:
     """GDAL leaves features out where a tile grows too large, unless told otherwise."""
     rng = np.random.default_rng(1)
-    points = gpd.GeoDataFrame(geometry=gpd.points_from_xy(*(rng.uniform(0, 300, (2, 9000)) + [[X], [Y]])), crs=CRS)
+    points = gpd.GeoDataFrame(geometry=gpd.points_from_xy(*(rng.uniform(0, 300, (2, 9000)) + np.array([[X], [Y]]))), crs=CRS)
     tiles = cut(points, plan("incidents"))
     assert len({shape.id for tile, shapes in tiles.items() if tile[0] == 15 for shape in shapes}) == 9000
     # and none at scales where one could not tell them apart

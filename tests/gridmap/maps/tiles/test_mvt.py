@@ -6,7 +6,7 @@ import contextlib
 import gzip
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from gridmap.maps.tiles.archive import Archive, write_archive
@@ -19,11 +19,13 @@ SHAPES = some.lists(
 )
 
 
+@settings(deadline=None)
 @given(SHAPES)
 def test_what_is_packed_is_read_again(shapes: list[Shape]) -> None:
     assert shapes_of(pack("grids", shapes), "grids") == sorted(shapes)
 
 
+@settings(deadline=None)
 @given(SHAPES, some.integers(1, 2**31))
 def test_only_what_is_wanted_is_kept(shapes: list[Shape], border: int) -> None:
     kept = keep(pack("grids", shapes), lambda layer, number: layer == "grids" and number < border)
@@ -37,6 +39,7 @@ def test_layers_stand_one_after_the_other() -> None:
     assert list(layers_of(pack("water", [one]) + pack("roads", [two]))) == [("water", [one]), ("roads", [two])]
 
 
+@settings(deadline=None)
 @given(some.binary(max_size=200))
 def test_bytes_that_are_no_tile_are_named(content: bytes) -> None:
     with contextlib.suppress(DataBroken):
@@ -50,6 +53,7 @@ def test_a_tile_cut_short_is_named() -> None:
             list(layers_of(tile[:size]))
 
 
+@settings(deadline=None)
 @given(some.dictionaries(
     some.integers(0, 15).flatmap(
         lambda z: some.tuples(some.just(z), some.integers(0, 2**z - 1), some.integers(0, 2**z - 1))
