@@ -55,7 +55,7 @@ def split_chunk(chunk: Chunk) -> ChunkSplit:
     streets = ground.lines[ground.streets]
     levels = [areas for areas, _ in chunk.lower.values()]
     fabric = make_fabric(
-        chunk.outline, ground.geometry, ground.lines, streets=streets, levels=levels,
+        chunk.outline, ground.geometry, ground.lines, streets=streets, strengths=ground.strengths, levels=levels,
         skeleton=chunk.skeleton,
     )
     if fabric.edges.overused:

@@ -38,27 +38,36 @@ class Edges:
         """True for segments between two faces."""
         return self.right >= 0
 
-    def components(self, key: np.ndarray) -> np.ndarray:
-        """Number of the connected piece of each face, where only faces of equal key are joined."""
+    def components(self, key: np.ndarray, shut: np.ndarray | None = None) -> np.ndarray:
+        """Number of the connected piece of each face: faces of equal key are joined, but not over a shut segment."""
         keep = self.inner & (key[self.left] == key[self.right])
+        if shut is not None:
+            keep &= ~shut
         return pieces(self.left[keep], self.right[keep], self.faces)
 
     def absorb(
-        self, piece: np.ndarray, stray: np.ndarray, block: np.ndarray, *, within: np.ndarray | None = None
+        self,
+        piece: np.ndarray,
+        stray: np.ndarray,
+        block: np.ndarray,
+        *,
+        within: np.ndarray | None = None,
+        shut: np.ndarray | None = None,
     ) -> np.ndarray:
         """Pieces after each stray one has joined the neighbour with which it shares most boundary.
 
         A neighbour within the same block comes first; strays in a chain join one after the other. `within` has one
-        entry a piece: only pieces of equal entry join.
+        entry a piece: only pieces of equal entry join; nothing joins over segments that are `shut`.
         """
         piece = piece.copy()
+        usable = self.inner if shut is None else self.inner & ~shut
         for _ in range(20):
             is_stray = stray[piece]
             if not is_stray.any():
                 break
-            a = np.concatenate([self.left[self.inner], self.right[self.inner]])
-            b = np.concatenate([self.right[self.inner], self.left[self.inner]])
-            length = np.concatenate([self.length[self.inner]] * 2)
+            a = np.concatenate([self.left[usable], self.right[usable]])
+            b = np.concatenate([self.right[usable], self.left[usable]])
+            length = np.concatenate([self.length[usable]] * 2)
             keep = is_stray[a] & (piece[a] != piece[b]) & ~is_stray[b]
             if within is not None:
                 keep &= within[piece[a]] == within[piece[b]]

@@ -9,7 +9,7 @@ then given to one cell: a face inside a footprint to that building, any other to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -17,7 +17,10 @@ from scipy.ndimage import label as connected_squares
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from gridmap.micro_grids.edges import Edges, face_edges
+from gridmap.micro_grids.lines import BARS, HARD
+from gridmap.micro_grids.sides import beyond_sides, hard_segments
 from gridmap.micro_grids.stitch import onto_outline
+from gridmap.micro_grids.strips import REACH_M, sources_of_blocks
 
 __all__ = ["Fabric", "containing", "faces_of", "home_of", "make_fabric", "node", "units_of", "well_inside"]
 
@@ -34,14 +37,12 @@ FAR_M = 100.0
 FAR_AREA_M2 = 20_000.0
 #: Distance between the spots that tell whether there is such ground at all, metres.
 _SPOT_M = 20.0
-#: A block without buildings that is narrower than this on average is a strip along a street or a wall, not a place.
-STRIP_M = 14.0
-#: Buildings this near divide a strip, metres.
-REACH_M = 60.0
 #: Ground between given units that is smaller than this is a fault of drawing, not a place, square metres.
 SLIVER_M2 = 500.0
 #: Footprint outside its own cell that counts as a cut building, square metres.
 CUT_M2 = 0.5
+#: Ground between hard lines that is smaller than this is no cell of its own, square metres.
+WEDGE_M2 = 25.0
 
 
 @dataclass
@@ -51,7 +52,9 @@ class Fabric:
     `faces` are polygons; `cell` has one entry a face: the cell it belongs to. Per cell: `atom`, the building piece that
     the cell stands for (-1 for empty ground), and `units`, one column a given level, the position of the given unit
     that the cell lies in (-1 where none). `edges` are the common boundaries of faces. `cut_atoms` are the building
-    pieces that a given boundary crosses, with the square metres outside their own cell.
+    pieces that a given boundary crosses, with the square metres outside their own cell. `beyond` marks faces that a
+    hard line parts from the main ground of their cell: what is left of a building that stands across a railway, a strip
+    in front of a wall.
     """
 
     faces: np.ndarray
@@ -60,6 +63,7 @@ class Fabric:
     units: np.ndarray
     edges: Edges
     cut_atoms: dict[int, float]
+    beyond: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     @property
     def cells(self) -> int:
@@ -73,6 +77,7 @@ def make_fabric(
     lines: np.ndarray,
     *,
     streets: np.ndarray | None = None,
+    strengths: np.ndarray | None = None,
     levels: Sequence[np.ndarray] = (),
     skeleton: np.ndarray | None = None,
 ) -> Fabric:
@@ -89,6 +94,9 @@ def make_fabric(
     streets
         Those of the lines that are street centre lines: a strip without buildings between a wall and the middle of the
         street goes to the buildings behind the wall, not to those across the street.
+    strengths
+        Of `lines`: a cell does not lie on both sides of one that bars the way (`BARS`), but for the footprint of a
+        building that stands across it.
     levels
         Given units that cells must not cross, an array of areas a level, in order of their codes: where two units of
         a level overlap, the first one has the ground.
@@ -116,7 +124,8 @@ def make_fabric(
     blocks = faces_of(bounds, outline)
 
     block_of_atom, samples, sample_atom = _sample(blocks, atoms)
-    sources = _sources(blocks, block_of_atom, samples, sample_atom, streets)
+    strengths = np.zeros(len(lines)) if strengths is None else strengths
+    sources = sources_of_blocks(blocks, block_of_atom, samples, sample_atom, streets, lines[strengths >= BARS])
     ridges = _ridges(blocks, sources, samples, sample_atom)
     inside = atoms[shapely.intersects(atoms, outline)] if len(atoms) else atoms
     everything = node([bounds, *shapely.boundary(inside), *ridges])
@@ -128,12 +137,17 @@ def make_fabric(
     label = _label(middle, block, owned, sources, samples, sample_atom)
     edges = face_edges(faces)
     unit, units = units_of(faces, middle, edges, levels)
-    cell, atom, cut_atoms = _cells(faces, label, block, unit, edges, owned, len(atoms))
+    hard = hard_segments(edges, lines, strengths)
+    # A footprint stays whole, whatever runs through it.
+    house = edges.inner & (owned[edges.left] >= 0) & (owned[edges.left] == owned[edges.right])
+    shut = (hard >= BARS) & ~house
+    cell, atom, cut_atoms = _cells(faces, label, block, unit, edges, owned, len(atoms), shut)
+    beyond = beyond_sides(faces, cell, edges, hard >= HARD, owned)
     one_each = np.unique(cell, return_index=True)[1]
     if skeleton is None:
         outer = np.unique(np.vstack([edges.start[~edges.inner], edges.end[~edges.inner]]), axis=0)
         faces = onto_outline(faces, outer, given)
-    return Fabric(faces, cell, atom, units[one_each], edges, cut_atoms)
+    return Fabric(faces, cell, atom, units[one_each], edges, cut_atoms, beyond)
 
 
 def node(lines: list[shapely.Geometry]) -> shapely.Geometry:
@@ -234,47 +248,6 @@ def _sample(blocks: np.ndarray, atoms: np.ndarray) -> tuple[np.ndarray, np.ndarr
     _, first = np.unique(np.column_stack([points, atom]), axis=0, return_index=True)
     first.sort()
     return home, points[first], atom[first]
-
-
-def _sources(
-    blocks: np.ndarray, home: np.ndarray, samples: np.ndarray, sample_atom: np.ndarray, streets: np.ndarray | None
-) -> dict[int, np.ndarray]:
-    """Sample points that divide each block: those of its own buildings; in a strip without any, of its neighbours.
-
-    Neighbours over a wall, a bank or an estate's outline come before those over a street.
-    """
-    if not len(samples):
-        return {}
-    block = home[sample_atom]
-    order = np.argsort(block, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(block[order]) > 0])
-    own = {int(block[here[0]]): here for here in np.split(order, starts[1:]) if block[here[0]] >= 0}
-    width = 2.0 * shapely.area(blocks) / np.maximum(shapely.length(blocks), 1e-9)
-    strips = [number for number in np.flatnonzero(width < STRIP_M).tolist() if number not in own]
-    if not strips:
-        return own
-    edges = face_edges(blocks)
-    segment = np.flatnonzero(edges.inner)
-    lines = streets if streets is not None else np.empty(0, dtype=object)
-    on_street = edges.strengths(segment, lines, np.ones(len(lines))) > 0
-    a = np.concatenate([edges.left[segment], edges.right[segment]])
-    b = np.concatenate([edges.right[segment], edges.left[segment]])
-    street = np.concatenate([on_street, on_street])
-    peopled = np.isin(b, np.fromiter(own, dtype=np.int64))
-    reach = shapely.bounds(blocks) + np.array([-REACH_M, -REACH_M, REACH_M, REACH_M])
-    found = dict(own)
-    for number in strips:  # few neighbours each
-        here = (a == number) & peopled
-        hosts = np.unique(b[here & ~street]) if (here & ~street).any() else np.unique(b[here])
-        if not len(hosts):
-            continue
-        near = np.concatenate([own[int(host)] for host in hosts])
-        west, south, east, north = reach[number]
-        x, y = samples[near, 0], samples[near, 1]
-        near = near[(x >= west) & (x <= east) & (y >= south) & (y <= north)]
-        if len(near):
-            found[number] = near
-    return found
 
 
 def _ridges(
@@ -389,11 +362,15 @@ def _cells(
     edges: Edges,
     owned: np.ndarray,
     atoms: int,
+    shut: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, float]]:
-    """Connected cells: one an atom, one an empty block; stray faces join the neighbour with most common boundary."""
+    """Connected cells: one an atom, one an empty block; stray faces join the neighbour with most common boundary.
+
+    Nothing is joined over `shut` segments, but for wedges too small for a cell.
+    """
     key = np.where(label >= 0, label, atoms + block)
     key = np.unique(np.column_stack([key, unit]), axis=0, return_inverse=True)[1].ravel()
-    piece = edges.components(key)
+    piece = edges.components(key, shut)
     area = shapely.area(faces)
     # The piece that holds most of a footprint is the atom's cell; all others are strays.
     covered = np.zeros(len(faces))
@@ -405,6 +382,8 @@ def _cells(
     piece_label = np.full(pieces, -1, dtype=np.int64)
     piece_label[piece] = np.where(held, label, -1)
     order = np.lexsort((np.arange(pieces), -piece_area, -piece_covered))
+    barred = np.zeros(pieces, dtype=bool)
+    barred[piece[np.concatenate([edges.left[shut], edges.right[shut]])]] = True
     seen: set[int] = set()
     stray = np.zeros(pieces, dtype=bool)
     for number in order:  # largest first
@@ -413,15 +392,19 @@ def _cells(
             continue
         if mine in seen:
             # A second outline of the same building keeps a cell of its own; bare ground does not.
-            stray[number] = piece_covered[number] < 0.5
-            if not stray[number]:
-                piece_label[number] = -1
+            # So does ground behind a barrier, where there is something of it.
+            stray[number] = piece_covered[number] < 0.5 and (piece_area[number] < SLIVER_M2 or not barred[number])
+            piece_label[number] = -1
         seen.add(mine)
     # Slivers of empty blocks are strays too.
     stray |= (piece_label < 0) & (piece_area < 1.0) & (piece_covered < 0.5)
     piece_unit = np.zeros(pieces, dtype=np.int64)
     piece_unit[piece] = unit
-    piece = edges.absorb(piece, stray, block, within=piece_unit)
+    piece = edges.absorb(piece, stray, block, within=piece_unit, shut=shut)
+    if shut.any():
+        wedge = (piece_label < 0) & (np.bincount(piece, weights=area, minlength=pieces) < WEDGE_M2)
+        wedge &= np.bincount(piece, weights=covered, minlength=pieces) < 0.5
+        piece = edges.absorb(piece, wedge, block, within=piece_unit)
     kept, cell = np.unique(piece, return_inverse=True)
     atom = piece_label[kept]
     outside = (owned >= 0) & (atom[cell] != owned)

@@ -190,7 +190,11 @@ def make_graph(
         return np.bincount(which, weights=values, minlength=len(pair))
 
     shared = total(length)
-    hard = total(np.where(strength >= HARD, length, 0.0))
+    shut = strength >= HARD
+    if fabric.beyond.any():
+        # Whoever lives there is on the other side of a railway or a wall.
+        shut |= fabric.beyond[edges.left[segment]] | fabric.beyond[edges.right[segment]]
+    hard = total(np.where(shut, length, 0.0))
     return CellGraph(
         weight=weight,
         households=own,

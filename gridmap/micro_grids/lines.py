@@ -15,16 +15,19 @@ import numpy as np
 import pandas as pd
 import shapely
 
-__all__ = ["ESTATE", "HARD", "block_lines", "street_lines"]
+__all__ = ["BARS", "ESTATE", "HARD", "block_lines", "street_lines", "viaduct_lines"]
 
 #: Strength of a line that a micro-grid does not cross while it can do without.
 HARD = 2.0
+#: Strength of a hard line that ground does not cross either: a bank goes with the street beside it, not with the houses
+#: across the river. The strip in front of an estate's wall (`HARD`) goes with the estate.
+BARS = 2.5
 #: Strength of the boundary between two estates, and of the gate in an estate's wall.
 ESTATE = 0.9
 
 #: OpenStreetMap highway class -> strength. Footways, steps and cycleways bound nothing by themselves.
 ROADS = {
-    "motorway": HARD, "motorway_link": HARD, "trunk": 1.0, "trunk_link": 0.9,
+    "motorway": BARS, "motorway_link": BARS, "trunk": 1.0, "trunk_link": 0.9,
     "primary": 1.0, "primary_link": 0.9, "secondary": 0.9, "secondary_link": 0.8,
     "tertiary": 0.8, "tertiary_link": 0.7, "unclassified": 0.6, "residential": 0.6, "road": 0.6,
     "living_street": 0.55, "pedestrian": 0.55, "service": 0.35, "track": 0.3,
@@ -32,8 +35,8 @@ ROADS = {
 
 #: Kind of barrier -> strength.
 BARRIERS = {
-    "rail": HARD, "light_rail": HARD, "narrow_gauge": HARD, "river": HARD, "canal": HARD, "motorway": HARD,
-    "city_wall": HARD, "community_wall": HARD, "estate_wall": HARD,
+    "rail": BARS, "light_rail": BARS, "narrow_gauge": BARS, "river": BARS, "canal": BARS, "motorway": BARS,
+    "city_wall": BARS, "community_wall": HARD, "estate_wall": HARD,
     "wall": 0.85, "retaining_wall": 0.8, "fence": 0.7, "stream": 0.6, "ditch": 0.5, "drain": 0.5,
     "guard_rail": 0.5, "hedge": 0.4,
 }  # fmt: skip
@@ -126,7 +129,7 @@ def block_lines(
     Returns
     -------
     lines, strengths
-        Arrays of the same length; strength 0 to 1, or `HARD`.
+        Arrays of the same length; strength 0 to 1, `HARD` or `BARS`.
     """
     lines: list[np.ndarray] = []
     strengths: list[np.ndarray] = []
@@ -157,7 +160,7 @@ def block_lines(
     if water is not None and len(water):
         kind = _kind(water)
         wide = water.geometry.area > 2000.0
-        strength = kind.map(BARRIERS).fillna(0.6).where(~wide, HARD)
+        strength = kind.map(BARRIERS).fillna(0.6).where(~wide, BARS)
         take(water, strength.where(_on_ground(water), 0.0))
     areas = [] if estates is None or not len(estates) else [(estates, ESTATE)]
     for frame, strength_of_outline in (*areas, *outlines):
@@ -168,6 +171,24 @@ def block_lines(
     if not lines:
         return np.empty(0, dtype=object), np.empty(0)
     return np.concatenate(lines), np.concatenate(strengths)
+
+
+def viaduct_lines(roads: gpd.GeoDataFrame | None, barriers: gpd.GeoDataFrame | None) -> np.ndarray:
+    """Railways and motorways on long bridges, which people walk under.
+
+    Parameters
+    ----------
+    roads, barriers
+        As for `block_lines`.
+    """
+    found = [np.empty(0, dtype=object)]
+    if roads is not None and len(roads) and "class" in roads:
+        hard = roads["class"].map(ROADS).fillna(0.0) >= HARD
+        found.append(roads.geometry.to_numpy()[_viaduct(roads, hard) & _on_ground(roads)])
+    if barriers is not None and len(barriers):
+        raised = _viaduct(barriers, _kind(barriers).isin(_RAILS)) & _on_ground(barriers)
+        found.append(_as_lines(barriers.geometry.to_numpy()[raised]))
+    return np.concatenate(found)
 
 
 def _viaduct(frame: gpd.GeoDataFrame, of: pd.Series) -> pd.Series:

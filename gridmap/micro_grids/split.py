@@ -21,6 +21,7 @@ from gridmap.micro_grids.levels import LEVELS, Rules
 from gridmap.micro_grids.lines import block_lines, street_lines
 from gridmap.micro_grids.places import find_places, welcome_outlines
 from gridmap.micro_grids.rows import Result, make_rows
+from gridmap.micro_grids.sides import say_viaducts
 from layers.errors import CrsMismatch, DataBroken, MissingLayer
 from layers.findings import Findings
 
@@ -114,6 +115,10 @@ def split_levels(
     del done
     _report_cut(cut, atoms.parts, buildings, findings)
     result: Result = make_rows(cells, plan, atoms, buildings, given, rules, findings)
+    result.units["micro_grids"] = say_viaducts(
+        result.units["micro_grids"], result.buildings, ground.lines, ground.strengths, roads=layers.get("roads"),
+        barriers=layers.get("barriers"),
+    )  # fmt: skip
     report_crowded(
         result.units["communities"], households=rules.community_households, residents=rules.community_residents,
         findings=findings,

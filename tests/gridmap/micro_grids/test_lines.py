@@ -23,12 +23,12 @@ def test_the_ladder_of_streets_falls_from_the_motorway_to_the_track() -> None:
     ladder = ["motorway", "trunk", "secondary", "tertiary", "residential", "living_street", "service", "track"]
     strengths = [ROADS[name] for name in ladder]
     assert strengths == sorted(strengths, reverse=True) and len(set(strengths)) == len(strengths)
-    assert ROADS["motorway"] == HARD
+    assert ROADS["motorway"] >= HARD
 
 
 @pytest.mark.parametrize("kind", ["rail", "river", "canal", "city_wall", "community_wall", "estate_wall"])
 def test_what_people_do_not_cross_is_hard(kind: str) -> None:
-    assert strength_of(kind) == HARD
+    assert strength_of(kind) >= HARD
 
 
 @pytest.mark.parametrize("kind", ["wall", "fence", "stream", "hedge", "retaining_wall"])
@@ -48,10 +48,10 @@ def test_a_viaduct_is_walked_under_and_a_short_bridge_is_not() -> None:
     short = shapely.LineString([(0, 0), (20, 0)])
     assert 0 < strength_of("rail", bridge="yes") < 1
     assert strength_of("rail", bridge="viaduct") < 1
-    assert strength_of("rail", short, bridge="yes") == HARD
+    assert strength_of("rail", short, bridge="yes") >= HARD
     assert strength_of("rail", layer="1") < 1  # where bridges are not told
-    assert strength_of("rail", layer="1", bridge=None) == HARD
-    assert strength_of("river", bridge="yes") == HARD  # a river under a bridge is still a river
+    assert strength_of("rail", layer="1", bridge=None) >= HARD
+    assert strength_of("river", bridge="yes") >= HARD  # a river under a bridge is still a river
 
 
 def test_pieces_of_one_viaduct_are_as_long_as_the_whole() -> None:
