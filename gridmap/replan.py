@@ -177,9 +177,9 @@ def _grids_asked(store: Store, scope: Scope, within: str, band: Band | None) -> 
         raise WrongCall("a band of grids holds for the whole city; leave out the area, or the band")
     given = _given_grids(store)
     outside = set(scope.cells["micro_grid"].to_numpy()[~scope.free])
-    fixed = given | {code[:15] for code in outside}
+    fixed = given | {code[:15] for code in outside} | _special_grids(store)
     if not set(scope.cells["micro_grid"].str[:15]) - fixed:
-        raise WrongCall("all these grids are given by the city's own files, and those stay; change them there")
+        raise WrongCall("all these grids are special or given by the city's own files; those stay, change them there")
     asked = band if band is not None else settings_of(store).grid_households
     return Regrid(asked, frozenset(fixed), frozenset(code[:15] for code in codes_ever(store)))
 
@@ -187,6 +187,11 @@ def _grids_asked(store: Store, scope: Scope, within: str, band: Band | None) -> 
 def _given_grids(store: Store) -> set[str]:
     layer = as_areas(store, "grids")
     return set(layer["code"][~layer["derived"].astype("boolean").fillna(False).astype(bool)])
+
+
+def _special_grids(store: Store) -> set[str]:
+    layer = as_areas(store, "grids")
+    return set(layer["code"][layer["kind"] == "special"]) if "kind" in layer else set()
 
 
 def _as_they_are(scope: Scope, buildings: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.cell_graph import graph_of_cells
+from gridmap.micro_grids.cell_places import places_of_cells
 from gridmap.micro_grids.edit import Draft
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.lineage import flows, lineage_of
 from gridmap.micro_grids.moves import compare, move_list
+from gridmap.micro_grids.own_kinds import Own, own_kinds, sorts_of_zones
+from gridmap.micro_grids.places import welcome_outlines
 from gridmap.micro_grids.regroup import regroup
-from gridmap.micro_grids.resplit import drawn_codes
+from gridmap.micro_grids.resplit import drawn_codes, say_unknown
 from gridmap.replan import Replanned, judged_as_before, today
 from gridmap.replan_keep import Outcome, keep_outcome
-from gridmap.replan_scope import Scope, as_areas, band_of, codes_ever, read_scope
+from gridmap.replan_scope import Scope, as_areas, band_of, codes_ever, read_scope, settings_of
 from gridmap.stores import open_store
 from layers.errors import DataBroken, MoveNotAllowed
 from layers.findings import Findings
@@ -30,7 +35,10 @@ __all__ = ["Opened", "open_draft", "save_draft"]
 
 @dataclass
 class Opened:
-    """A draft, and what is needed to keep it: edit `draft`, then `save_draft`."""
+    """A draft, and what is needed to keep it: edit `draft`, then `save_draft`.
+
+    `kinds` are the special sites and villages by code, `findings` what the editor should know of the store.
+    """
 
     draft: Draft
     city: str
@@ -40,6 +48,8 @@ class Opened:
     graph: CellGraph = field(repr=False)
     band: Band
     taken: frozenset[str] = field(repr=False)
+    kinds: Mapping[str, Own] = field(repr=False)
+    findings: Findings = field(repr=False)
 
 
 def open_draft(city: str | Path, *, within: str = "") -> Opened:
@@ -66,17 +76,26 @@ def open_draft(city: str | Path, *, within: str = "") -> Opened:
         taken = codes_ever(store)
         band = band_of(store, within)
         grids = as_areas(store, "grids")
-    lines: dict[str, Any] = {name: frame if len(frame) else None for name, frame in scope.lines.items()}
+        rules = settings_of(store).rules.places
+    areas = {name: gpd.GeoDataFrame(frame) for name, frame in scope.lines.items() if len(frame)}
+    lines: dict[str, Any] = {name: areas.get(name) for name in ("roads", "barriers", "water", "estates")}
     built = scope.cells["code"].isin(scope.buildings["cell"]).to_numpy()
-    graph, block = graph_of_cells(scope.cells, **lines, built=built)
+    places = places_of_cells(scope.cells, rules)
+    graph, block = graph_of_cells(
+        scope.cells, **lines, built=built, places=places, outlines=welcome_outlines(areas, rules)
+    )
+    kinds = own_kinds(scope.micro_grids, scope.cells)
+    findings = Findings()
+    if places is None:
+        say_unknown(kinds, findings)
     drawn = dict(zip(scope.micro_grids["code"], drawn_codes(scope.micro_grids), strict=True))
     given = grids["code"][~grids["derived"].astype("boolean").fillna(False).astype(bool)]
     draft = Draft(
         scope.cells, pd.DataFrame(scope.buildings), graph, block, band,
         stacks=set(scope.micro_grids["stack"].dropna()), locked={str(drawn[code]) for code in scope.barred},
-        given_grids=set(given), taken=taken,
+        given_grids=set(given), taken=taken, kinds={code: kind.kind for code, kind in kinds.items()},
     )  # fmt: skip
-    return Opened(draft, str(city), within, version, scope, graph, band, frozenset(taken))
+    return Opened(draft, str(city), within, version, scope, graph, band, frozenset(taken), kinds, findings)
 
 
 def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
@@ -110,6 +129,10 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
     made = regroup(
         scope.cells, zone.ravel().astype(np.int64), goes_on, [name[:15] for name in names.tolist()], scope.buildings,
         before, opened.graph, opened.band, taken=opened.taken, day=day, named=named,
+        sort_of=sorts_of_zones(
+            scope.cells, zone.ravel(),
+            {n: opened.kinds[name] for n, name in enumerate(names.tolist()) if name in opened.kinds}, {},
+        ),
     )  # fmt: skip
     if int(made.micro_grids["households"].sum()) != int(before["households"].sum()):
         raise DataBroken("households were lost while a draft was kept; this is a fault of gridmap, please report it")
@@ -118,11 +141,11 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
     lineage = lineage_of(moved, before, made.micro_grids, day)
     outcome = Outcome(
         before=before, micro_grids=made.micro_grids, cells=made.cells, buildings=made.buildings, lineage=lineage,
-        day=day, band=None, findings=Findings(),
+        day=day, band=None, findings=opened.findings,
     )  # fmt: skip
     with open_store(opened.city) as store:
         keep_outcome(store, outcome, version=opened.version)
     return Replanned(
         opened.city, opened.within, True, True, compare(moved, before, made.micro_grids, opened.band),
-        move_list(moved, made.buildings, before, made.micro_grids), before, made.micro_grids, lineage, Findings(),
+        move_list(moved, made.buildings, before, made.micro_grids), before, made.micro_grids, lineage, opened.findings,
     )  # fmt: skip

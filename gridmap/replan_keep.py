@@ -120,7 +120,8 @@ def _frames(store: Store, outcome: Outcome) -> Frames:
     frames |= _covered(store, changed, frames, everything=not same_homes)
     frames |= _past(store, outcome)
     if len(outcome.findings):
-        frames["findings"] = pd.concat([store.read("findings"), outcome.findings.to_frame()], ignore_index=True)
+        told = pd.concat([store.read("findings"), outcome.findings.to_frame()], ignore_index=True)
+        frames["findings"] = told.drop_duplicates(ignore_index=True)
     return frames
 
 

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 #: Layers that a split looks at beside the buildings.
-LINES = ("roads", "barriers", "water", "estates")
+LINES = ("roads", "barriers", "water", "estates", "resident_groups", "old_grids", "special_sites", "green")
 
 
 @dataclass

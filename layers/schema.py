@@ -176,6 +176,18 @@ _ALL = (
             _c("community", "text", "所属社区", "Community", None),
             _HOUSEHOLDS,
             _c("alone", "boolean", "单独成格", "Stays alone", None),
+            # what the first split knew of it: a re-split and an edit go by it
+            _c("things", "integer", "住户构成", "Made of (0 nobody, 1 one whole, 2 several or a piece)", None),
+            _c("estate", "text", "所属小区", "Estate", None),
+            _c("resident_group", "text", "居民小组", "Residents' group", "res_group"),
+            _c("old_grid", "text", "原网格", "Old grid", None),
+            _SITE,
+            _c("site_of", "text", "场所地块", "Site of cell", None),
+            _c("site_name", "text", "场所名称", "Name of the site", None),
+            _c("settlement", "text", "聚落地块", "Settlement of cell", None),
+            _c("village", "boolean", "自然村", "Village", None),
+            _c("apart_m", "number", "距最近聚落", "To the next settlement", None, unit="m"),
+            _c("land", "text", "土地类别", "Land", None),
         ),
     ),
     Layer(

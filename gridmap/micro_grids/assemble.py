@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gridmap.micro_grids.cell_places import join_told
 from gridmap.micro_grids.cells import Cells, join_graphs
 from gridmap.micro_grids.chunks import Chunk
 from gridmap.micro_grids.community import ChunkSplit
@@ -48,6 +49,7 @@ def assemble(
         chunk=chunk,
         graph=join_graphs([split.graph for split in done]),
         border=(fitted.length, fitted.bare),
+        told=join_told([split.told for split in done]),
     )
     cut: dict[int, float] = {}
     for split in done:

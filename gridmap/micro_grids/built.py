@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from gridmap.micro_grids.cell_places import by_first_code
 from gridmap.micro_grids.cells import Cells
 from gridmap.micro_grids.codes import reading_order
 from gridmap.micro_grids.given import Given
@@ -67,6 +68,7 @@ def cell_rows(
             "community": community,
             "households": cells.graph.households.astype(np.int64),
             "alone": cells.graph.weight >= ALONE,
+            **by_first_code(cells.told, codes.to_numpy(dtype=object)),
         }
     )
     return gpd.GeoDataFrame(frame, geometry=cells.geometry, crs=given.crs)

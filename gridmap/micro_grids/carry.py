@@ -42,6 +42,7 @@ def carry(
     *,
     locked: Collection[int] = (),
     stacks: Collection[int] = (),
+    own: Collection[int] = (),
 ) -> Carried:
     """Make every zone one piece, towers alone, and say which zones are out of order.
 
@@ -59,6 +60,8 @@ def carry(
         Households a zone should have.
     locked, stacks
         Zones that stay as they are, and zones that are a stack of floors.
+    own
+        Zones that are a special site or a village: the band's minimum is not for them.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def carry(
             fresh += 1
     zone = _whole(graph, zone, held)
     zone = _settled(graph, zone, fresh, locked)
-    return _judged(graph, zone, count, before, band, locked)
+    return _judged(graph, zone, count, before, band, locked, own)
 
 
 def _open_inside(graph: CellGraph, zone: np.ndarray, count: int, peopled: np.ndarray) -> None:
@@ -143,8 +146,9 @@ def _settled(graph: CellGraph, zone: np.ndarray, fresh: int, locked: Collection[
 
 
 def _judged(
-    graph: CellGraph, zone: np.ndarray, count: int, before: np.ndarray, band: Band, locked: Collection[int]
-) -> Carried:
+    graph: CellGraph, zone: np.ndarray, count: int, before: np.ndarray, band: Band, locked: Collection[int],
+    own: Collection[int],
+) -> Carried:  # fmt: skip
     total = int(zone.max(initial=-1)) + 1
     load = np.bincount(zone, weights=graph.households, minlength=total).astype(np.int64)
     peopled = np.bincount(zone, weights=graph.households > 0, minlength=total)
@@ -156,6 +160,9 @@ def _judged(
     off = (peopled > 1) & ~((load >= band.wish_low) & (load <= band.wish_high))
     empty = (load == 0) & (was == 0)
     mixed = alone & (peopled > 1)
+    # the band is not for sites and villages; where more moved in than one micro-grid may hold, they are divided
+    out &= ~np.isin(np.arange(total), list(own)) | ((load > band.high) & (load != was))
+    off &= ~np.isin(np.arange(total), list(own))
     todo = used & ~empty & (mixed | (~alone & (out | (off & (load != was)))))
     frozen = {int(number) for number in locked} | {int(number) for number in np.flatnonzero(empty)}
     return Carried(zone, {int(number) for number in np.flatnonzero(todo)} - frozen, frozenset(frozen))

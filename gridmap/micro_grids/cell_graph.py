@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import geopandas as gpd
 import numpy as np
 import shapely
@@ -12,6 +14,7 @@ from gridmap.micro_grids.edges import Edges, face_edges
 from gridmap.micro_grids.fabric import Fabric
 from gridmap.micro_grids.graph import CellGraph, make_graph
 from gridmap.micro_grids.lines import ESTATE, block_lines
+from gridmap.micro_grids.places import CellPlaces
 
 __all__ = ["blocks_of", "graph_of_cells"]
 
@@ -27,6 +30,8 @@ def graph_of_cells(
     water: gpd.GeoDataFrame | None = None,
     estates: gpd.GeoDataFrame | None = None,
     built: np.ndarray | None = None,
+    places: CellPlaces | None = None,
+    outlines: Sequence[tuple[gpd.GeoDataFrame, float]] = (),
 ) -> tuple[CellGraph, np.ndarray]:
     """The graph that the split worked on, from kept cells.
 
@@ -34,13 +39,18 @@ def graph_of_cells(
     ----------
     cells
         One polygon a row that tile the ground exactly, metric CRS; `households`, and `alone` (bool) for a stack of
-        floors or a piece above the maximum.
+        floors or a piece above the maximum; `things` (see `CellGraph`) where the store says it.
     roads, barriers, water
         As for `block_lines`.
     estates
         Areas; between cells of different estates the boundary counts like a fence.
     built
         True for cells with a building. All with households where it is not given.
+    places
+        What the cells are besides, from `places_of_cells`: its groups are those of the first split. Without it the
+        estate of a cell is looked up.
+    outlines
+        From `welcome_outlines`.
 
     Returns
     -------
@@ -64,12 +74,20 @@ def graph_of_cells(
     has = households > 0 if built is None else built
     number = np.arange(count, dtype=np.int64)
     fabric = Fabric(faces, number, np.where(has, number, -1), np.empty((count, 0), dtype=np.int64), edges, {})
+    near = [(frame, strength) for layer, strength in outlines if (frame := _near(layer, faces)) is not None]
     lines, strengths = block_lines(
-        _near(roads, faces), _near(barriers, faces), _near(water, faces), estates=_near(estates, faces)
-    )
-    estate = _estate_of(faces, estates)
-    groups = [] if estate is None else [(estate, ESTATE)]
-    graph = make_graph(fabric, households, alone, lines, strengths, groups=groups)
+        _near(roads, faces), _near(barriers, faces), _near(water, faces), estates=_near(estates, faces),
+        outlines=[(frame, strength) for frame, strength in near if len(frame)],
+    )  # fmt: skip
+    if places is not None:
+        groups = places.groups
+    else:
+        estate = _estate_of(faces, estates)
+        groups = [] if estate is None else [(estate, ESTATE)]
+    things = None
+    if "things" in cells and cells["things"].notna().all():
+        things = cells["things"].to_numpy(dtype=np.int64)
+    graph = make_graph(fabric, households, alone, lines, strengths, groups=groups, things=things)
     return graph, blocks_of(edges, _near(roads, faces))
 
 

@@ -21,7 +21,8 @@ class Cells:
     `geometry` are polygons that tile the outline on the millimetre grid; `atom` is the building piece that a cell
     stands for (-1 for ground without one); `chunk` the number of the chunk it was made in; `graph` has the same cells
     as nodes. Chunks never share a unit below the community, so the graph has no edge between two of them: `border`
-    holds the metres of boundary between chunks, and how many of them follow no line.
+    holds the metres of boundary between chunks, and how many of them follow no line; `told` what is kept of the places
+    of each cell, by column.
     """
 
     geometry: np.ndarray
@@ -29,6 +30,7 @@ class Cells:
     chunk: np.ndarray
     graph: CellGraph
     border: tuple[float, float]
+    told: dict[str, np.ndarray]
 
     def __len__(self) -> int:
         return len(self.atom)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from gridmap.micro_grids.cell_places import Told, tell
 from gridmap.micro_grids.cells import dissolve
 from gridmap.micro_grids.chunks import Chunk
 from gridmap.micro_grids.fabric import CUT_M2, Fabric, make_fabric
@@ -23,7 +24,8 @@ __all__ = ["ChunkSplit", "split_chunk"]
 class ChunkSplit:
     """The cells of one chunk and its plan, units numbered from 0 within the chunk.
 
-    `atom` is the position of the building piece in the whole city, -1 for ground; `cut` as in `Chunk`.
+    `atom` is the position of the building piece in the whole city, -1 for ground; `cut` as in `Chunk`; `told` is what
+    is kept of each cell's places.
     """
 
     cells: np.ndarray
@@ -32,6 +34,7 @@ class ChunkSplit:
     plan: Plan
     border: Border
     cut: dict[int, float]
+    told: Told
 
 
 def split_chunk(chunk: Chunk) -> ChunkSplit:
@@ -93,7 +96,8 @@ def split_chunk(chunk: Chunk) -> ChunkSplit:
         cut[piece] = cut.get(piece, 0.0) + lost
     atom = np.where(fabric.atom >= 0, chunk.atoms[np.maximum(fabric.atom, 0)], -1) if len(chunk.atoms) else fabric.atom
     border = _border(fabric, cells, ground.lines, ground.strengths)
-    return ChunkSplit(cells, atom, graph, plan, border, {k: v for k, v in cut.items() if v > CUT_M2})
+    told = tell(around, graph.things)
+    return ChunkSplit(cells, atom, graph, plan, border, {k: v for k, v in cut.items() if v > CUT_M2}, told)
 
 
 def _border(fabric: Fabric, cells: np.ndarray, lines: np.ndarray, strengths: np.ndarray) -> Border:

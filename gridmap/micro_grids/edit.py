@@ -20,6 +20,7 @@ from gridmap.micro_grids.codes import child_codes
 from gridmap.micro_grids.edit_answers import Answer, Breach, Side, apart
 from gridmap.micro_grids.edit_answers import locked as locked_breach
 from gridmap.micro_grids.edit_ground import Ground
+from gridmap.micro_grids.edit_places import place_rules
 from gridmap.micro_grids.graph import CellGraph
 from layers.errors import MoveNotAllowed, NotFound, WrongCall
 
@@ -66,6 +67,8 @@ class Draft:
         Grids whose boundary is not ours to move.
     taken
         Codes that exist or ever existed, beside those in `cells`: a new micro-grid gets none of them.
+    kinds
+        Codes of special sites (`special`) and villages (`village`), with which it is: the band is not for them.
 
     Examples
     --------
@@ -99,11 +102,12 @@ class Draft:
         locked: Collection[str] = (),
         given_grids: Collection[str] = (),
         taken: Collection[str] = (),
+        kinds: Mapping[str, str] | None = None,
     ) -> None:
         if len(graph) != len(cells):
             raise WrongCall(f"the graph has {len(graph)} cells and the frame {len(cells)}; make it from the same frame")
         self.band, self.stacks, self.locked = band, frozenset(stacks), frozenset(locked)
-        self.given_grids = frozenset(given_grids)
+        self.given_grids, self.kinds = frozenset(given_grids), dict(kinds or {})
         self.crs = cells.crs
         self._ground, self._block = Ground(cells, graph), block
         self._name: list[str] = cells["code"].astype(str).tolist()
@@ -341,6 +345,7 @@ class Draft:
             breaches.append(Breach("nothing", "nothing would change", "没有变化", True))
         breaches += [locked_breach(codes[key]) for key in after if codes[key] in self.locked]
         breaches += self._border_rules(targets, codes)
+        breaches += place_rules(self._ground, targets, self._zone, self._code, codes, self.kinds)
         sides: list[Side] = []
         for key in sorted(after, key=lambda item: codes[item]):
             code, members = codes[key], after[key]
@@ -350,7 +355,8 @@ class Draft:
                 sides.append(Side(code, before, None, True))
                 continue
             figures = self._ground.figures(members)
-            breaches += self._ground.breaches(code, members, figures, before, self.band)
+            band = None if code in self.kinds else self.band
+            breaches += self._ground.breaches(code, members, figures, before, band)
             holds = self.band.holds(figures.households)
             sides.append(Side(code, before, figures, holds, self._ground.drawn(members) if geometry else None))
         if len(after) == 2 and min(after) < 0 and not after[max(after)]:

@@ -15,6 +15,10 @@ from gridmap.micro_grids.graph import CellGraph
 __all__ = ["Ground"]
 
 
+#: Columns of a cell whose cells of one value belong together.
+TOGETHER = ("settlement", "estate", "resident_group", "old_grid")
+
+
 class Ground:
     """Cells as plain lists, quick for sets of a few dozen.
 
@@ -35,6 +39,8 @@ class Ground:
         self._area: list[float] = graph.area.tolist()
         self._length: list[float] = graph.perimeter.tolist()
         self.ties = _ties(graph)
+        self.labels = {name: _labels(cells, name) for name in TOGETHER if name in cells}
+        self.together = {name: _members(label) for name, label in self.labels.items()}
 
     def figures(self, members: set[int]) -> Figures:
         """What a set of cells is as a micro-grid: a few microseconds a cell."""
@@ -64,9 +70,9 @@ class Ground:
         return shapely.normalize(cells[0] if len(cells) == 1 else shapely.coverage_union_all(cells))
 
     def breaches(
-        self, code: str, members: set[int], figures: Figures, before: Figures | None, band: Band
+        self, code: str, members: set[int], figures: Figures, before: Figures | None, band: Band | None
     ) -> Iterable[Breach]:
-        """What a micro-grid of these cells would break; `before` is what it was."""
+        """What a micro-grid of these cells would break; `before` is what it was, `band` None where none is for it."""
         lonely = sum(self.alone[cell] for cell in members)
         if lonely and (lonely > 1 or any(self.load[cell] and not self.alone[cell] for cell in members)):
             yield Breach(
@@ -80,7 +86,7 @@ class Ground:
                 "barrier", f"{code} would cross a river, a railway or another hard barrier",
                 f"{code}将跨越河流、铁路等屏障", False,
             )  # fmt: skip
-        breach = None if lonely else band_breach(code, figures.households, band)
+        breach = None if lonely or band is None else band_breach(code, figures.households, band)
         if breach is not None and not (before is not None and before.households == figures.households == 0):
             yield breach
         if figures.compactness < LEAST_COMPACT and (before is None or figures.compactness < before.compactness):
@@ -102,6 +108,23 @@ class Ground:
                         left.remove(other)
                         queue.append(other)
         return count
+
+
+def _labels(cells: gpd.GeoDataFrame, column: str) -> list[str | None]:
+    """What each cell belongs to; of settlements only villages count."""
+    values = cells[column].astype("object")
+    known = values.notna()
+    if column == "settlement":
+        known &= cells["village"].astype("boolean").fillna(False).astype(bool)
+    return values.where(known, None).tolist()
+
+
+def _members(labels: list[str | None]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for cell, label in enumerate(labels):
+        if label is not None:
+            found.setdefault(label, []).append(cell)
+    return found
 
 
 def _ties(graph: CellGraph) -> list[list[tuple[int, float, float, bool]]]:

@@ -18,7 +18,8 @@ from gridmap.micro_grids.band import GRIDS, MICRO_GRIDS, Band
 from gridmap.micro_grids.exchange import exchange
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.lines import ESTATE
-from gridmap.micro_grids.places import LAND, CellPlaces, PlaceRules, hold_together
+from gridmap.micro_grids.own_kinds import sort_land
+from gridmap.micro_grids.places import CellPlaces, PlaceRules, hold_together
 from gridmap.micro_grids.sorts import Sort
 from gridmap.micro_grids.special import choose_sites, sort_of_site
 from gridmap.micro_grids.unpeopled import unpeopled
@@ -348,7 +349,10 @@ def _micro_grids(part: CellGraph, far: np.ndarray, rules: Rules, places: CellPla
     bare = np.flatnonzero(empty)
     if len(bare):
         label[bare] = part.part(bare).pieces()
-        sorts += [_land(part, places, label == number) for number in range(int(label[bare].max()) + 1)]
+        land = np.full(len(part), None, dtype=object) if places is None else places.land
+        sorts += [
+            sort_land(land[label == number], part.area[label == number]) for number in range(int(label[bare].max()) + 1)
+        ]
     peopled = np.flatnonzero(~empty)
     if not len(peopled):
         return _Derived(label, sorts, crossed, empty)
@@ -410,16 +414,3 @@ def crosses(graph: CellGraph, unit: np.ndarray, hard: np.ndarray) -> np.ndarray:
     lived = np.unique(np.column_stack([unit, sides])[graph.households > 0], axis=0)
     number, times = np.unique(lived[:, 0], return_counts=True)
     return np.isin(unit, number[times > 1])
-
-
-def _land(part: CellGraph, places: CellPlaces | None, own: np.ndarray) -> Sort:
-    """What ground without people is: the kind that most of it is."""
-    kind = "open"
-    if places is not None:
-        named = own & np.array([item is not None for item in places.land], dtype=bool)
-        if part.area[named].sum() > 0.5 * part.area[own].sum():
-            sizes: dict[str, float] = {}
-            for item, area in zip(places.land[named].tolist(), part.area[named].tolist(), strict=True):
-                sizes[item] = sizes.get(item, 0.0) + area
-            kind = max(sizes, key=lambda item: (sizes[item], item))
-    return Sort("special", kind, f"无人区·{LAND[kind]}", "nobody lives here", f"无人居住（{LAND[kind]}）")

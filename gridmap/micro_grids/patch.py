@@ -18,6 +18,7 @@ import shapely
 from gridmap.micro_grids.atoms import make_atoms
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.built import COUNTS
+from gridmap.micro_grids.cell_places import knows_places
 from gridmap.micro_grids.patch_cut import cut_anew
 from gridmap.micro_grids.towers import share_out
 from layers.errors import DataBroken
@@ -310,4 +311,17 @@ def _result(
     was = before.set_index("code")["households"].reindex(cells["code"]).fillna(-1).astype(int).to_numpy()
     done = cells.assign(households=households).reset_index(drop=True)
     done["stacked"] = done["code"].isin(floors)
+    if knows_places(done):
+        done["things"] = _things(done, buildings)
     return Patched(done, buildings, set(done["code"][was != households]), findings)
+
+
+def _things(cells: gpd.GeoDataFrame, rows: gpd.GeoDataFrame) -> np.ndarray:
+    """What the households of each cell are made of (`CellGraph.things`) now that others live there."""
+    lived = rows[rows["households"].astype("Int64").fillna(0) > 0]
+    count = lived.groupby("cell").size().reindex(cells["code"]).fillna(0).astype(int).to_numpy()
+    part = cells["code"].isin(lived["cell"][lived["part_of"].notna()]).to_numpy()
+    known = cells["things"].astype("Int64").fillna(0).astype(int).to_numpy()
+    # a piece of a building is what it was when it was cut, a cell of whole buildings goes by how many live there
+    own = np.where(part, np.where(known > 0, known, 2), np.minimum(count, 2))
+    return np.where(cells["households"].to_numpy() > 0, own, 0)

@@ -13,11 +13,13 @@ import shapely
 from gridmap.micro_grids.atoms import Atoms, make_atoms
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.built import COUNTS, building_rows, part_codes
+from gridmap.micro_grids.cell_places import inherited, knows_places
 from gridmap.micro_grids.cells import dissolve
 from gridmap.micro_grids.edges import face_edges
 from gridmap.micro_grids.fabric import make_fabric
 from gridmap.micro_grids.lines import block_lines, street_lines
 from gridmap.micro_grids.patch_seams import sew
+from gridmap.micro_grids.places import PREFERRED
 from gridmap.micro_grids.towers import share_out
 from layers.errors import DataBroken
 from layers.findings import Findings
@@ -243,11 +245,14 @@ def _frames(
         codes.append(code)
         zones.append(place)
         fresh.append(new)
+    at = pd.Series(np.arange(len(cells)), index=cells["code"].to_numpy())
+    spots = [piece.place if piece.kept is None else int(at[piece.kept]) for piece in pieces]
     made = gpd.GeoDataFrame(
         {
             "code": codes, "micro_grid": zones,
             "community": [cells["community"].iat[piece.place] for piece in pieces],
             "households": 0, "alone": False, "fresh": fresh,
+            **_places(cells, np.array(spots, dtype=np.int64), pieces, parts, chosen, atoms),
         },
         geometry=[piece.geometry for piece in pieces], crs=cells.crs,
     )  # fmt: skip
@@ -259,6 +264,27 @@ def _frames(
         built = pd.concat([built, own[[name for name in own if name in built or name in chosen]]], ignore_index=True)
     frame = gpd.GeoDataFrame(built, geometry="geometry", crs=rows.crs).sort_values("code", ignore_index=True)
     return gpd.GeoDataFrame(everything, geometry="geometry", crs=cells.crs), frame
+
+
+def _places(
+    cells: gpd.GeoDataFrame, spots: np.ndarray, pieces: list[_Piece], parts: pd.DataFrame, chosen: gpd.GeoDataFrame,
+    atoms: Atoms | None,
+) -> dict[str, object]:  # fmt: skip
+    """What new cells are: what the ground was before, and what a new building says of itself."""
+    told: dict[str, object] = dict(inherited(cells, spots))
+    if atoms is None or not knows_places(cells):
+        return told
+    own = np.array([piece.atom for piece in pieces], dtype=np.int64)
+    things = pd.Series(told["things"]).astype("Int64")
+    things[own >= 0] = atoms.things[own[own >= 0]]
+    told["things"] = things.array
+    building = parts.drop_duplicates("cell").set_index("cell")["building"]
+    for column in [name for name in PREFERRED.values() if name in chosen and name in told]:
+        said = chosen[column].iloc[building.to_numpy(dtype=np.int64)].set_axis(building.index).dropna()
+        values = pd.Series(told[column]).astype("object")
+        values.loc[said.index] = said.astype(str).str.strip()
+        told[column] = values.array
+    return told
 
 
 def _free(wish: str, taken: set[str], *, ground: bool) -> str:

@@ -18,10 +18,12 @@ from gridmap.micro_grids.lines import ESTATE
 from gridmap.micro_grids.special import SITE_KINDS, Site, kinds_of_uses, site_kind
 from gridmap.micro_grids.villages import Settlements, VillageRules, find_settlements
 
-__all__ = ["CellPlaces", "PlaceRules", "Places", "find_places", "welcome_outlines"]
+__all__ = ["CellPlaces", "PlaceGroup", "PlaceRules", "Places", "find_places", "welcome_outlines"]
 
 #: Layers whose boundaries may be preferred, and the column of a building that says the same.
 PREFERRED = {"resident_groups": "resident_group", "old_grids": "old_grid"}
+#: Layers of groups that stay together where they fit, and the column of a cell that names its group.
+GROUPS = {"estates": "estate", **PREFERRED}
 #: Share of a cell's ground that must lie in an area for the cell to belong to it.
 _SHARE = 0.6
 #: Kind of ground without people -> its name.
@@ -52,7 +54,8 @@ class PlaceRules:
 @dataclass
 class CellPlaces:
     """The same per cell: `groups` labels with their strengths, `site` numbers of `sites`, `settlement` numbers of
-    `settlements` (-1 where far from any), `land` the kind of ground."""
+    `settlements` (-1 where far from any), `land` the kind of ground. `names` has the column of each of the `groups` and
+    the names that its labels stand for."""
 
     groups: list[tuple[np.ndarray, float]]
     site: np.ndarray
@@ -60,6 +63,7 @@ class CellPlaces:
     settlement: np.ndarray
     settlements: Settlements
     land: np.ndarray
+    names: list[tuple[str, np.ndarray]] = field(default_factory=list)
 
     def part(self, cells: np.ndarray) -> CellPlaces:
         """Those of some cells."""
@@ -70,15 +74,35 @@ class CellPlaces:
 
 
 @dataclass(frozen=True)
+class PlaceGroup:
+    """Areas whose buildings belong together, such as estates: what is of one name is one group.
+
+    `column` is that of a cell that names its group, `strength` that of the boundary between two groups; `label` is the
+    position in `names` of each of the `areas`, `told` that of each building piece where a column says it (else -1).
+    """
+
+    column: str
+    strength: float
+    areas: np.ndarray
+    label: np.ndarray
+    told: np.ndarray
+    names: np.ndarray
+
+    def part(self, outline: shapely.Geometry, atoms: np.ndarray) -> PlaceGroup:
+        """What of it lies in one part of the city, with the building pieces of that part."""
+        near = _touching(self.areas, outline)
+        return replace(self, areas=self.areas[near], label=self.label[near], told=self.told[atoms])
+
+
+@dataclass(frozen=True)
 class Places:
     """Areas of a city that mean something, and what each building piece is used for.
 
-    `groups` are layers of areas with the strength of their boundaries, and the group of each building piece where a
-    column says it (else -1); `sites` areas with what they are; `uses` the kind of site of each building piece, None for
-    most; `land` areas with their kind.
+    `groups` are layers of areas whose boundaries count; `sites` areas with what they are; `uses` the kind of site of
+    each building piece, None for most; `land` areas with their kind.
     """
 
-    groups: tuple[tuple[np.ndarray, float, np.ndarray], ...]
+    groups: tuple[PlaceGroup, ...]
     site_areas: np.ndarray
     sites: tuple[Site, ...]
     uses: np.ndarray
@@ -90,9 +114,7 @@ class Places:
         sites = _touching(self.site_areas, outline)
         land = _touching(self.land_areas, outline)
         return Places(
-            tuple(
-                (areas[_touching(areas, outline)], strength, column[atoms]) for areas, strength, column in self.groups
-            ),
+            tuple(group.part(outline, atoms) for group in self.groups),
             self.site_areas[sites], tuple(self.sites[n] for n in sites.tolist()), self.uses[atoms],
             self.land_areas[land], self.land[land],
         )  # fmt: skip
@@ -115,12 +137,13 @@ class Places:
         """
         share = _Shares(fabric)
         groups = []
-        for areas, strength, column in self.groups:
-            label = share.of(areas)
-            if (column >= 0).any():
-                told = np.where(fabric.atom >= 0, column[np.maximum(fabric.atom, 0)], -1)
-                label = np.where(told >= 0, told + len(areas), label)
-            groups.append((label, strength))
+        for group in self.groups:
+            inside = share.of(group.areas)
+            label = np.where(inside >= 0, group.label[inside], -1) if len(group.areas) else inside
+            if (group.told >= 0).any():
+                told = np.where(fabric.atom >= 0, group.told[np.maximum(fabric.atom, 0)], -1)
+                label = np.where(told >= 0, told, label)
+            groups.append((label, group.strength))
         site, sites = self._sites(fabric, share, rules)
         total = float(share.cell_area.sum())
         settlements = find_settlements(geometry, households, total, rules.villages)
@@ -130,7 +153,8 @@ class Places:
         land = share.of(self.land_areas, least=0.5)
         kinds = np.full(fabric.cells, None, dtype=object)
         kinds[land >= 0] = self.land[land[land >= 0]]
-        return CellPlaces(groups, site, sites, settlement, settlements, kinds)
+        names = [(group.column, group.names) for group in self.groups]
+        return CellPlaces(groups, site, sites, settlement, settlements, kinds, names)
 
     def _sites(self, fabric: Fabric, share: _Shares, rules: PlaceRules) -> tuple[np.ndarray, list[Site]]:
         """Site of each cell: an area it lies in, else a group of buildings of one use that stand side by side."""
@@ -264,16 +288,12 @@ def find_places(
     rules
         Which places count.
     """
-    none = np.full(len(owner), -1, dtype=np.int64)
-    groups = [(_areas(layers.get("estates"))[1], ESTATE, none)]
+    groups = [_group(layers.get("estates"), GROUPS["estates"], ESTATE, None, owner)]
     for layer in rules.prefer:
         column = PREFERRED[layer]
-        told = none
-        if column in buildings and buildings[column].notna().any():
-            told = pd.factorize(buildings[column].astype("object"), sort=True)[0].astype(np.int64)[owner]
-        areas = _areas(layers.get(layer))[1]
-        if len(areas) or (told >= 0).any():
-            groups.append((areas, rules.prefer_strength, told))
+        group = _group(layers.get(layer), column, rules.prefer_strength, buildings.get(column), owner)
+        if len(group.names):
+            groups.append(group)
     frame, site_areas = _areas(layers.get("special_sites"))
     sites = [] if frame is None else [_site(row) for row in frame.to_dict("records")]
     parks, park_areas = _areas(layers.get("green"))
@@ -288,6 +308,24 @@ def find_places(
     land_areas, land = _land(layers)
     chosen = tuple(site for site in sites if site is not None)
     return Places(tuple(groups), site_areas[keep] if len(keep) else site_areas, chosen, uses, land_areas, land)
+
+
+def _group(
+    layer: gpd.GeoDataFrame | None, column: str, strength: float, told: pd.Series | None, owner: np.ndarray
+) -> PlaceGroup:
+    """Areas of a layer and what a column of the buildings says, by one list of names."""
+    frame, areas = _areas(layer)
+    own = [] if frame is None else [
+        _text(row["name"]) or _text(row["code"]) or f"#{number}"
+        for number, row in enumerate(frame.reindex(columns=["name", "code"]).to_dict("records"), start=1)
+    ]  # fmt: skip
+    said = [] if told is None else [None if pd.isna(value) else _text(str(value)) for value in told]
+    names = np.array(sorted({*own, *(text for text in said if text)}), dtype=object)
+    number = {name: position for position, name in enumerate(names.tolist())}
+    of_atom = np.full(len(owner), -1, dtype=np.int64)
+    if any(said):
+        of_atom = np.array([-1 if text is None else number[text] for text in said], dtype=np.int64)[owner]
+    return PlaceGroup(column, strength, areas, np.array([number[name] for name in own], np.int64), of_atom, names)
 
 
 def welcome_outlines(layers: Mapping[str, gpd.GeoDataFrame], rules: PlaceRules) -> list[tuple[gpd.GeoDataFrame, float]]:

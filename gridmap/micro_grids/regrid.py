@@ -16,6 +16,7 @@ from gridmap.micro_grids.edit_ground import Ground
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.levels import Rules
 from gridmap.micro_grids.mend import Mending, mend
+from gridmap.micro_grids.places import CellPlaces
 
 __all__ = ["Regrid", "regrid"]
 
@@ -44,6 +45,7 @@ def regrid(
     rules: Rules,
     *,
     keep_old: bool,
+    places: CellPlaces | None = None,
 ) -> np.ndarray:
     """The code of the grid of each cell, planned again within each community.
 
@@ -61,6 +63,8 @@ def regrid(
         Seed and weights.
     keep_old
         Mend only grids that are out of the band.
+    places
+        What the cells are besides: a village stays in one grid.
 
     Returns
     -------
@@ -74,6 +78,7 @@ def regrid(
     for community in sorted(set(cells["community"][free])):
         here = np.flatnonzero(free & (cells["community"] == community).to_numpy())
         part = plain.part(here)
+        whole = _whole_villages(part, here, places)
         part.join_small(asked.band.low)
         names, old = np.unique(parents[here].astype(str), return_inverse=True)
         old = old.ravel()
@@ -83,9 +88,11 @@ def regrid(
             label = _mended(cells.iloc[here], part, old, asked.band, rules)
         else:
             wishes = replace(rules.wishes, shape=1.2, streets=1.2, inside=1.0)
-            label = balance(part, asked.band, seed=rules.seed, wishes=wishes)
-        for number in np.unique(held[here][held[here] >= 0]).tolist():
-            mine = held[here] == number
+            node = np.unique(whole, return_inverse=True)[1].ravel()
+            label = balance(part.contract(node), asked.band, seed=rules.seed, wishes=wishes)[node]
+        stay = [held[here] == number for number in np.unique(held[here][held[here] >= 0]).tolist()]
+        stay += [whole == number for number in np.flatnonzero(np.bincount(whole) > 1).tolist()]
+        for mine in stay[::-1]:
             label[mine] = np.argmax(np.bincount(label[mine], weights=part.households[mine] + 1e-6))
         label = np.unique(label, return_inverse=True)[1].ravel()
         kept = match(old, label, part.households, len(names), share=0.0 if keep_old else 0.5)
@@ -101,6 +108,15 @@ def regrid(
                 taken.add(code)
         found[here] = np.array(codes, dtype=object)[label]
     return found
+
+
+def _whole_villages(part: CellGraph, here: np.ndarray, places: CellPlaces | None) -> np.ndarray:
+    """Number of what no grid parts: a village as far as it hangs together, else a cell."""
+    if places is None or not places.settlements.any:
+        return np.arange(len(here))
+    settlement = places.settlement[here]
+    village = (settlement >= 0) & places.settlements.village[np.maximum(settlement, 0)]
+    return part.pieces(among=np.where(village, settlement, -1 - np.arange(len(here))))
 
 
 def _mended(cells: gpd.GeoDataFrame, part: CellGraph, old: np.ndarray, band: Band, rules: Rules) -> np.ndarray:

@@ -16,7 +16,9 @@ from gridmap.micro_grids.cells import dissolve
 from gridmap.micro_grids.codes import child_codes, reading_order
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.levels import crosses
+from gridmap.micro_grids.own_kinds import SortOf
 from gridmap.micro_grids.reasons import explain
+from gridmap.micro_grids.sorts import Sort, say_sorts
 from layers.schema import LAYERS
 
 __all__ = ["Regrouped", "count_up", "regroup"]
@@ -44,6 +46,7 @@ def regroup(
     taken: Collection[str],
     day: str | None = None,
     named: Mapping[int, str] | None = None,
+    sort_of: SortOf | None = None,
 ) -> Regrouped:
     """Frames of a changed plan.
 
@@ -71,6 +74,8 @@ def regroup(
         ISO day from which new and changed micro-grids are valid; not written where None.
     named
         Codes that new zones were promised, by zone; others get the next free ones.
+    sort_of
+        What a zone of so many households is; without it all that are derived are base ones where people live.
 
     Returns
     -------
@@ -86,13 +91,17 @@ def regroup(
     row_of = _row_of(rows, rows_zone, table)
     rows["micro_grid"] = table["code"].to_numpy()[row_of]
     rows["grid"], rows["community"] = rows["micro_grid"].str[:15], rows["micro_grid"].str[:12]
-    frame = _frame(table, rows, row_of, areas, old, graph, cells, zone, band)
+    frame = _frame(table, rows, row_of, areas, old, graph, cells, zone, band, sort_of or _plain)
     if day is not None:
         _date(frame, old, areas[table["zone"].to_numpy()], day)
     drawn = table.groupby("zone")["code"].min().to_numpy()
     done = cells.assign(micro_grid=drawn[zone])
     done["community"] = done["micro_grid"].str[:12]
     return Regrouped(frame.sort_values("code", ignore_index=True), done, rows)
+
+
+def _plain(_: int, households: int) -> Sort | None:
+    return None if households else Sort("special", None, None, "nobody lives here", "无人居住")
 
 
 def _table(
@@ -227,6 +236,7 @@ def _frame(
     cells: gpd.GeoDataFrame,
     zone: np.ndarray,
     band: Band,
+    sort_of: SortOf,
 ) -> gpd.GeoDataFrame:
     """Every micro-grid: what it had before, with figures as they are now."""
     own = table["zone"].to_numpy()
@@ -242,12 +252,11 @@ def _frame(
     for column in sums:
         frame[column] = sums[column].to_numpy() if column in ("households", "buildings") else sums[column].array
     frame["parent"] = frame["code"].str[:15]
-    names = [f"{int(code[12:15])}-{int(code[15:18]):02d}微网格" for code in frame["code"]]
-    frame["name"] = [made if pd.isna(name) else name for name, made in zip(frame["name"], names, strict=True)]
-    empty = frame["households"] == 0
-    kind = frame["kind"].astype("object")
-    made_up = kind.isna() | (was["derived"].fillna(True).astype(bool).to_numpy() & kind.isin(["base", "special"]))
-    frame["kind"] = np.where(made_up, np.where(empty, "special", "base"), kind)
+    sorts = [sort_of(number, load) for number, load in zip(own.tolist(), frame["households"].tolist(), strict=True)]
+    given = ~was["derived"].fillna(True).astype(bool).to_numpy()
+    if "site" not in frame:
+        frame["site"] = None
+    _say_kinds(frame, sorts, given)
     frame["area_m2"], frame["compactness"] = np.round(area[own], 2), np.round(compact[own], 4)
     frame["within_band"] = [band.holds(int(count)) for count in frame["households"]]
     shared = table["zone"].duplicated(keep=False).to_numpy()
@@ -256,10 +265,28 @@ def _frame(
     )
     frame["derived"] = np.where(new, True, frame["derived"].fillna(True).astype(bool))
     reasons = _reasons(table, frame, graph, cells, zone, band)
+    told = [None if kept else sort for sort, kept in zip(sorts, given.tolist(), strict=True)]
+    reasons = say_sorts(reasons, told, frame["within_band"].tolist())
     frame["reason"], frame["reason_zh"] = reasons["reason"].to_numpy(), reasons["reason_zh"].to_numpy()
     known = [column.name for column in LAYERS["micro_grids"] if column.name in frame]
     ordered = frame[[*known, *(name for name in frame if name not in known)]]
     return gpd.GeoDataFrame(ordered, geometry=areas[own], crs=cells.crs)
+
+
+def _say_kinds(frame: pd.DataFrame, sorts: Sequence[Sort | None], given: np.ndarray) -> None:
+    """Kind, site and name of each micro-grid, in place; what is given keeps those that it has."""
+    rows = zip(*(frame[name].tolist() for name in ("code", "name", "kind", "site")), sorts, given.tolist(), strict=True)
+    told: dict[str, list[str | None]] = {"name": [], "kind": [], "site": []}
+    for code, name, kind, site, sort, keep in rows:
+        usual = f"{int(code[12:15])}-{int(code[15:18]):02d}"
+        # a site, or land that stays empty, goes on as it was; so does a name that an office gave
+        same = sort is not None and sort.kind == kind and isinstance(site, str)
+        named = isinstance(name, str) and (keep or same or not name.startswith(usual))
+        told["name"].append(name if named else f"{usual}{(sort and sort.name) or '微网格'}")
+        told["kind"].append(kind if keep and isinstance(kind, str) else "base" if sort is None else sort.kind)
+        told["site"].append(site if isinstance(site, str) and (keep or same) else None if sort is None else sort.site)
+    for column, values in told.items():
+        frame[column] = pd.Series(values, index=frame.index, dtype="object")
 
 
 def _reasons(

@@ -13,6 +13,7 @@ import shapely
 from click.testing import CliRunner, Result
 
 from gridmap.cli import main
+from gridmap.micro_grids.cell_places import COLUMNS
 from gridmap.micro_grids.patch import whole_buildings
 from gridmap.replan import set_locks, split_again
 from gridmap.replan_keep import keep_outcome
@@ -192,3 +193,20 @@ def test_wrong_calls_end_with_2_and_one_sentence(city: Path) -> None:
     for words in (["--within", "12"], ["--within", "990101009"], ["--households", 9, 5, 1], ["--lock", "1"]):
         result = run("split", city, *words)
         assert result.exit_code == 2 and result.output.count("\n") == 1, result.output
+
+
+def test_a_store_of_an_older_gridmap_is_split_again_and_says_what_it_lacks(city: Path) -> None:
+    with open_store(city) as store:
+        store.write("cells", store.read("cells").drop(columns=list(COLUMNS)))
+        homes = whole_buildings(store.read("buildings"))
+    special = read(city, "micro_grids").query("kind == 'special'")[["code", "name", "kind", "site"]]
+    homes.loc[homes["code"] == "990101001001-x", ["code", "households"]] = ["990101001001-new", 30]
+    for _ in range(2):
+        done = split_again(city, keep_old=True, buildings=homes)
+        assert [item.rule for item in done.findings if item.layer == "cells"] == ["places_unknown"]
+    assert read(city, "findings")["rule"].eq("places_unknown").sum() == 1
+    after = read(city, "micro_grids")
+    assert after[after["code"].isin(special["code"])][["code", "name", "kind", "site"]].equals(
+        special.reset_index(drop=True)
+    ) or len(special) == 0
+    assert broken(city) == []
