@@ -210,14 +210,16 @@ def cover(city: str, norms: Path | None, kinds: tuple[str, ...], quiet: bool) ->
 @click.option("--measure", help="What colours the micro-grids: households, residents, coverage:KIND, ...")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of the page.")
 @click.option("--self-contained", is_flag=True, help="One file that opens without anything beside it.")
+@click.option("--size", type=(int, int), default=(1600, 1100), help="Width and height of a picture, pixels.")
 @_quiet
 def draw_map(
-    city: str, output: Path, within: str, measure: str | None, lang: str, self_contained: bool, quiet: bool
-) -> None:
-    """Draw CITY as a map page that opens without a network."""
+    city: str, output: Path, within: str, measure: str | None, lang: str, self_contained: bool, size: tuple[int, int],
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Draw CITY as a map page that opens without a network (.html), or as a picture (.png, .svg)."""
     from gridmap.atlas import draw_city
 
-    draw_city(city, output, within=within, measure=measure, lang=lang, self_contained=self_contained)
+    draw_city(city, output, within=within, measure=measure, lang=lang, self_contained=self_contained, size=size)
     if not quiet:
         click.echo(f"The map is in {output}")
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import waitress
 
+from gridmap.maps.fonts import font_notice
 from layers.errors import GridmapError
 from webapp import create_app
 
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GridmapError as error:
         print(f"gridmap: {error}", file=sys.stderr)
         return error.exit_code
+    notice = font_notice()
+    if notice:
+        logging.getLogger("gridmap").warning(notice)
     print(f"gridmap: http://{options.host}:{options.port}/", flush=True)
     waitress.serve(app, host=options.host, port=options.port, threads=options.workers, ident=None)
     return 0

@@ -1,4 +1,4 @@
-"""Maps in a browser without internet: `draw` a Folium map, `write_page` it, `install_assets` for a web server."""
+"""Maps without internet: `draw` a Folium map, `write_page` it, `install_assets` for a web server; a `picture`."""
 
 from gridmap.maps.assets import install_assets
 from gridmap.maps.folium_map import draw
