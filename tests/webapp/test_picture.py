@@ -24,11 +24,11 @@ def test_a_leader_gets_the_picture_of_the_own_grid(clients: dict[str, FlaskClien
 def test_a_unit_elsewhere_is_not_drawn(clients: dict[str, FlaskClient]) -> None:
     for asked in (GRIDS[1], STREETS[1], CODES[-1], "990102"):
         assert clients["grid_leader"].get(f"/picture.png?within={asked}").status_code == 404, asked
-    assert clients["grid_leader"].get(f"/picture.svg?within={CODES[0]}&chosen={CODES[-1]}").status_code == 400
+    assert clients["grid_leader"].get(f"/picture.svg?within={CODES[0]}&chosen={CODES[-1]}").status_code == 422
     assert clients["street_office"].get(f"/picture.svg?within={STREETS[0]}").status_code == 200
 
 
 def test_what_cannot_be_drawn_is_said(clients: dict[str, FlaskClient]) -> None:
     answer = clients["planner"].get("/picture.png?measure=luck")
-    assert answer.status_code == 400 and "Traceback" not in answer.text
+    assert answer.status_code == 422 and "Traceback" not in answer.text
     assert clients["planner"].get("/picture.gif").status_code == 404

@@ -89,7 +89,7 @@ def test_a_dollar_in_a_name_is_no_formula(micro_grids: gpd.GeoDataFrame) -> None
     with_dollars = pixels(picture_bytes(micro_grids, title="$a$"))
     without = pixels(picture_bytes(micro_grids, title="a"))
     assert (with_dollars != without).any()
-    picture_bytes(micro_grids, title="$\\frac{")  # a broken formula does not break the picture
+    picture_bytes(micro_grids, title="$\\frac{$")  # a broken formula does not break the picture
 
 
 def test_chinese_is_drawn_with_real_letters(micro_grids: gpd.GeoDataFrame) -> None:
@@ -104,6 +104,16 @@ def test_the_key_counts_every_micro_grid(micro_grids: gpd.GeoDataFrame) -> None:
 
     for measure in measures(micro_grids):
         assert sum(count for *_, count in key_rows(measure, "zh")) == len(micro_grids), measure.name
+
+
+def test_a_value_on_an_edge_is_in_the_class_above_it_but_the_last() -> None:
+    from gridmap.maps.colouring import Measure
+    from gridmap.maps.picture_parts import fill_of
+
+    measure = Measure(
+        name="n", zh="", en="", group="", kind="classes", values=[0, 5, 9], breaks=(0.0, 5.0, 9.0), colours=("a", "b")
+    )
+    assert [fill_of(measure, [i]).colour for i in range(3)] == ["a", "b", "b"]
 
 
 def test_the_chosen_one_has_a_border_of_its_own(micro_grids: gpd.GeoDataFrame) -> None:
