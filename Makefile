@@ -31,7 +31,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 # A full lock for every Python from 3.11 on, made from pyproject.toml.
 lock: $(VENV)/bin/python
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra test --extra dask --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra dask --extra raster --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links -o requirements.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache $(DEMO)

@@ -17,7 +17,7 @@ __all__ = ["AREAS", "ATTACHED", "attach_layers"]
 #: Layers whose things are attached to micro-grids.
 ATTACHED = ("organizations", "facilities", "incidents")
 #: Layers whose areas are laid over micro-grids: parks and idle plots among them.
-AREAS = ("facilities", "green", "estates")
+AREAS = ("facilities", "green", "estates", "plots")
 
 
 def attach_layers(

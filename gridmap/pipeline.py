@@ -28,7 +28,8 @@ __all__ = ["Built", "Frames", "build", "compute"]
 
 #: Layers that are kept as they came.
 KEPT = (
-    "roads", "barriers", "water", "green", "estates", "special_sites", "resident_groups", "old_grids", "staff",
+    "roads", "barriers", "water", "green", "estates", "special_sites", "plots", "gates", "resident_groups", "old_grids",
+    "staff",
 )
 
 Frames = dict[str, gpd.GeoDataFrame | pd.DataFrame]

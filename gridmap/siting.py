@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -14,23 +12,20 @@ from scipy.sparse import csr_array
 
 from gridmap.access.coverage import coverage
 from gridmap.access.siting import METHODS, Siting, solve_siting
-from gridmap.access.siting_candidates import buildable_cells, closer_than, inside, street_corners, thinned
+from gridmap.access.siting_candidates import closer_than
 from gridmap.access.walk import walk_pairs
 from gridmap.covering import READ, walking_network
 from gridmap.maps.folium_map import draw
 from gridmap.maps.page import write_page
 from gridmap.norms import load_norms
 from gridmap.progress import Progress, silent
-from gridmap.settings import CoverSettings
-from gridmap.stores import Store, open_store
-from layers.errors import BadFile, MissingLayer, WrongCall
+from gridmap.rework import cover_settings
+from gridmap.site_places import free_places, wished
+from gridmap.stores import open_store
+from layers.errors import MissingLayer, WrongCall
 from layers.findings import Findings
-from layers.read import read_layer
 
 __all__ = ["SitePlan", "draw_plan", "site_city", "write_places"]
-
-#: Candidates from street corners are no nearer to each other than this, and no more than so many.
-_CORNERS_APART_M, _MOST = 40.0, 3000
 
 #: What a plan counts, households first.
 _LAYERS = ("districts", "communities", "green", "water", "barriers", "roads")
@@ -152,6 +147,9 @@ def site_city(
     prefer: str | Path | None = None,
     give_up: float = 0.02,
     spacing_m: float = 0.0,
+    capacity: float | None = None,
+    use: str | None = None,
+    min_area_m2: float = 0.0,
     weight: str = "households",
     norms: str | Path | None = None,
     datum: str | None = None,
@@ -175,14 +173,19 @@ def site_city(
     method
         One of `METHODS`; `max-cover` for a count and `set-cover` for `cover_all` without it.
     candidates
-        A file of places (points or areas: idle plots), or an ESRI ASCII grid (`.asc`) of buildable land in the city's
-        CRS; corners of the city's streets without it.
+        `plots`: the city's idle plots; a file of places (points or areas), an ESRI ASCII grid (`.asc`, in the city's
+        CRS) or a GeoTIFF (`.tif`) of buildable land; `corners` of the city's streets without it.
     exclude, prefer
         Files of areas: no place in the first; places in the second are wished for.
     give_up
         Share of the objective that may be given up for wished-for places.
     spacing_m
         Straight metres between any two new places, and between new and existing ones.
+    capacity
+        Weight that each new one can serve; an existing one serves its own `capacity` where that is known, else as much.
+        Asked of up to 60,000 pairs within the radius (`solve_siting`): beyond, the refusal says what to do.
+    use, min_area_m2
+        Of plots and areas: only those whose `use` holds this text, and no smaller ones.
     weight
         What is counted: `households`, or a need such as `aged_60`, as the layer buildings has it.
     norms
@@ -211,9 +214,9 @@ def site_city(
         findings = Findings()
         kept = set(store.layers())
         layers: dict[str, gpd.GeoDataFrame | pd.DataFrame] = {
-            name: store.read(name) for name in READ if name in kept
+            name: store.read(name) for name in (*READ, "plots") if name in kept
         }
-        limit_m = max(_cover_settings(store).limit_m, radius)
+        limit_m = max(cover_settings(store).limit_m, radius)
         crs = store.crs
     buildings = layers.get("buildings")
     if not isinstance(buildings, gpd.GeoDataFrame) or not len(buildings):
@@ -226,20 +229,16 @@ def site_city(
     exist = exist[~(exist.geometry.isna() | exist.geometry.is_empty)]
 
     progress("gathering candidates", 0.15)
-    free = _candidates(candidates, layers.get("roads"), crs, datum, findings)
-    if exclude is not None:
-        free = free[~inside(free, _areas(exclude, crs, datum, findings))]
-    if not len(free):
-        raise WrongCall("no candidate is left; name other candidates or exclude less")
+    free = free_places(
+        candidates, layers, crs, datum=datum, exclude=exclude, use=use, min_area_m2=min_area_m2, findings=findings
+    )
     places = gpd.GeoDataFrame(
         {"code": [str(at) for at in range(len(free) + len(exist))]},
         geometry=[*free.geometry, *exist.geometry], crs=crs,
     )
     wish = None
     if prefer is not None:
-        wish = np.concatenate([
-            inside(free, _areas(prefer, crs, datum, findings)).astype(float), np.zeros(len(exist))
-        ])  # fmt: skip
+        wish = np.concatenate([wished(free, prefer, crs, datum, findings), np.zeros(len(exist))])
 
     progress("walking between homes and candidates", 0.3)
     weights = pd.to_numeric(buildings[weight]).fillna(0).to_numpy(dtype="float64")
@@ -257,7 +256,8 @@ def site_city(
     siting = solve_siting(
         metres, method=method, weights=weights[weights > 0], radius_m=reach,
         count=None if count is None else count + len(exist), fixed=range(len(free), len(places)),
-        apart=closer_than(places, spacing_m), prefer=wish, give_up=give_up if wish is not None else 0.0, seed=seed,
+        capacity=_capacities(capacity, len(free), exist), apart=_apart(places, spacing_m, len(free)), prefer=wish,
+        give_up=give_up if wish is not None else 0.0, seed=seed,
     )  # fmt: skip
     progress("before and after", 0.85)
     return _plan(
@@ -283,6 +283,21 @@ def draw_plan(city: str | Path, plan: SitePlan, path: str | Path, *, lang: str =
     return write_page(page, path, self_contained=True)
 
 
+def _apart(places: gpd.GeoDataFrame, spacing_m: float, free: int) -> np.ndarray:
+    """Pairs that are too close to each other; existing ones stand where they stand."""
+    pairs = closer_than(places, spacing_m)
+    return pairs[(pairs < free).any(axis=1)]
+
+
+def _capacities(capacity: float | None, free: int, exist: gpd.GeoDataFrame) -> np.ndarray | None:
+    if capacity is None:
+        return None
+    if not capacity > 0:
+        raise WrongCall(f"the capacity of a new facility must be above 0, not {capacity:g}")
+    own = pd.to_numeric(exist["capacity"], errors="coerce") if "capacity" in exist else pd.Series(np.nan, exist.index)
+    return np.concatenate([np.full(free, capacity), own.astype("float64").fillna(capacity).to_numpy()])
+
+
 def _titles(zh: str) -> tuple[str, str]:
     """What the measures before and after are called on the map."""
     return f"{zh}（现状 now）", f"{zh}（方案 planned）"
@@ -299,69 +314,6 @@ def _method(method: str | None, count: int | None, cover_all: bool) -> str:
     if cover_all != (method == "set-cover"):
         raise WrongCall("set-cover goes with --cover-all, the other methods with --count")
     return method
-
-
-def _cover_settings(store: Store) -> CoverSettings:
-    kept = json.loads(store.meta().get("settings", "{}")).get("cover", {})
-    return CoverSettings(**{key: value for key, value in kept.items() if key in CoverSettings.__dataclass_fields__})
-
-
-def _candidates(
-    path: str | Path | None, roads: object, crs: Any, datum: str | None, findings: Findings
-) -> gpd.GeoDataFrame:
-    if path is None:
-        if not isinstance(roads, gpd.GeoDataFrame) or not len(roads):
-            raise MissingLayer("the city has no roads to take corners of; name a file of candidates (--candidates)")
-        return thinned(street_corners(roads), apart_m=_CORNERS_APART_M, most=_MOST)
-    if Path(path).suffix.lower() == ".asc":
-        return thinned(_ascii_grid(Path(path), crs), apart_m=0, most=_MOST)
-    found = _read(path, crs, datum, findings)
-    return found.assign(geometry=found.geometry.representative_point())
-
-
-def _areas(path: str | Path, crs: Any, datum: str | None, findings: Findings) -> gpd.GeoDataFrame:
-    return _read(path, crs, datum, findings)
-
-
-def _read(path: str | Path, crs: Any, datum: str | None, findings: Findings) -> gpd.GeoDataFrame:
-    """Rows with a place of any file that a city folder may hold, in the city's CRS."""
-    if not Path(path).is_file():
-        raise BadFile(f"cannot read {path}: there is no such file; name one")
-    frame, odd = read_layer(path, "green" if _is_drawn(path) else "facilities", datum=datum, crs=crs)
-    findings.extend(odd)
-    frame = frame.to_crs(crs)
-    return frame[~(frame.geometry.isna() | frame.geometry.is_empty)].reset_index(drop=True)
-
-
-def _is_drawn(path: str | Path) -> bool:
-    """Whether a file holds areas or lines; then its rows need no kind."""
-    import pyogrio
-
-    try:
-        return "Polygon" in str(pyogrio.read_info(path)["geometry_type"])
-    except (pyogrio.errors.DataSourceError, ValueError):
-        return False
-
-
-def _ascii_grid(path: Path, crs: Any) -> gpd.GeoDataFrame:
-    """Buildable cells of an ESRI ASCII grid."""
-    head: dict[str, float] = {}
-    try:
-        lines = path.read_text(encoding="ascii").split("\n")
-        while lines and lines[0][:1].isalpha():
-            name, value = lines.pop(0).split()
-            head[name.lower()] = float(value)
-        land = np.array([[float(cell) for cell in line.split()] for line in lines if line.strip()])
-        cell, rows = head["cellsize"], int(head["nrows"])
-        shift = cell / 2 if "xllcenter" in head else 0.0
-        west = head.get("xllcorner", head.get("xllcenter", 0.0)) - shift
-        south = head.get("yllcorner", head.get("yllcenter", 0.0)) - shift
-        if land.shape != (rows, int(head["ncols"])):
-            raise ValueError
-    except (OSError, UnicodeDecodeError, ValueError, KeyError):
-        raise BadFile(f"{path} is not an ESRI ASCII grid; write ncols, nrows, xllcorner, yllcorner, cellsize") from None
-    land[land == head.get("nodata_value", -9999.0)] = np.nan
-    return buildable_cells(land, west=west, north=south + rows * cell, cell_m=cell, crs=crs)
 
 
 def _plan(

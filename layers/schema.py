@@ -133,6 +133,20 @@ _ALL = (
     Layer(
         name="special_sites", zh="专属场所", en="Special sites", geometry=("area",), columns=(_CODE, _NAME, _KIND),
     ),
+    Layer(
+        name="plots", zh="闲置地块", en="Idle plots", geometry=("area", "point"),
+        columns=(
+            _CODE, _NAME,
+            _c("use", "text", "用途", "Use", None, "规划用途", "土地用途", "用地性质", "地类"),
+            _c("area_m2", "number", "面积", "Area", None, "用地面积", "地块面积", unit="m2"),
+            _c("status", "text", "状态", "Status", None, "现状", "土地状态"),
+            _ADDRESS, _FROM, _TO,
+        ),
+    ),
+    Layer(
+        name="gates", zh="大门", en="Gates", geometry=("point",),
+        columns=(_CODE, _NAME, _KIND, _c("access", "text", "通行", "Access", None), _FROM, _TO),
+    ),
     Layer(name="resident_groups", zh="居民小组", en="Residents' groups", geometry=("area",), columns=(_CODE, _NAME)),
     Layer(name="old_grids", zh="原有网格", en="Old grids", geometry=("area",), columns=(_CODE, _NAME)),
     Layer(
@@ -201,6 +215,8 @@ _ALL = (
             _c("bridge", "text", "桥梁", "Bridge", None),
             _c("tunnel", "text", "隧道", "Tunnel", None),
             _c("layer", "integer", "层", "Layer", None),
+            _c("height_from", "number", "起点高程", "Height at its start", "height_a", "起点标高", unit="m"),
+            _c("height_to", "number", "终点高程", "Height at its end", "height_b", "终点标高", unit="m"),
             _FROM, _TO,
         ),
     ),
