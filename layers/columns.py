@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Column", "Layer", "column"]
+__all__ = ["NEEDS", "Column", "Layer", "column"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,3 +76,15 @@ def column(
     return Column(
         name=name, type=type, zh=zh, en=en, short=short or name[:10], unit=unit, required=required, aliases=aliases
     )
+
+
+#: Needs, as counts per building or micro-grid; never lists of people.
+NEEDS = (
+    column("aged_60", "integer", "60岁以上", "Aged 60 and over", None, "60岁及以上", unit="people"),
+    column("aged_80", "integer", "80岁以上", "Aged 80 and over", None, "80岁及以上", "高龄老人", unit="people"),
+    column("living_alone", "integer", "独居老人", "Aged living alone", "liv_alone", "独居", unit="people"),
+    column("disabled", "integer", "残疾人", "Disabled", None, "残疾", unit="people"),
+    column("low_income", "integer", "低保户", "Low-income households", None, "低保", unit="households"),
+    column("aged_0_3", "integer", "0-3岁", "Aged 0-3", None, "0-3岁婴幼儿", unit="people"),
+    column("aged_3_6", "integer", "3-6岁", "Aged 3-6", None, "3-6岁儿童", unit="people"),
+)

@@ -7,7 +7,7 @@ English, which headings met in the wild mean it, its type and unit, and its name
 
 from __future__ import annotations
 
-from layers.columns import Column, Layer
+from layers.columns import NEEDS, Column, Layer
 from layers.columns import column as _c
 from layers.errors import UnknownLayer
 
@@ -21,17 +21,6 @@ LEVEL_PARENTS = {
     "grids": "communities",
     "micro_grids": "grids",
 }
-
-#: Needs, as counts per building or micro-grid; never lists of people.
-NEEDS = (
-    _c("aged_60", "integer", "60岁以上", "Aged 60 and over", None, "60岁及以上", unit="people"),
-    _c("aged_80", "integer", "80岁以上", "Aged 80 and over", None, "80岁及以上", "高龄老人", unit="people"),
-    _c("living_alone", "integer", "独居老人", "Aged living alone", "liv_alone", "独居", unit="people"),
-    _c("disabled", "integer", "残疾人", "Disabled", None, "残疾", unit="people"),
-    _c("low_income", "integer", "低保户", "Low-income households", None, "低保", unit="households"),
-    _c("aged_0_3", "integer", "0-3岁", "Aged 0-3", None, "0-3岁婴幼儿", unit="people"),
-    _c("aged_3_6", "integer", "3-6岁", "Aged 3-6", None, "3-6岁儿童", unit="people"),
-)
 
 _CODE = _c("code", "text", "编码", "Code", None, "代码", "编号", "区划代码", "id", "统一编码", "唯一编码",
     "唯一标识", "objectcode")
