@@ -26,9 +26,7 @@ _CODE = _c("code", "text", "编码", "Code", None, "代码", "编号", "区划�
     "唯一标识", "objectcode")
 _NAME = _c("name", "text", "名称", "Name", None, "名字", "全称", "单位名称", "地名")
 _NAME_REQ = _c("name", "text", "名称", "Name", None, "名字", "全称", "单位名称", "机构名称", "设施名称", "组织名称",
-    "社会组织名称", "小区名称",
-    "场所名称", required=True,
-)
+    "社会组织名称", "小区名称", "场所名称", required=True)
 _PARENT = _c("parent", "text", "上级编码", "Parent code", None, "上级", "所属")
 _HOUSEHOLDS = _c("households", "integer", "户数", "Households", None, "总户数", "住户数", "户", "居民户数", "实有户数",
     "常住户数", "入住户数", "家庭户数", "total_households", "no_of_households", unit="households",
@@ -43,8 +41,7 @@ _KIND_REQ = _c("kind", "text", "类别", "Kind", None, "类型", "种类", "分�
 )
 _SITE = _c("site", "text", "场所", "Site", None)
 _ADDRESS = _c("address", "text", "地址", "Address", None, "详细地址", "地点", "位置", "住址", "单位地址", "详细住址",
-    "门牌地址",
-    "坐落", "incident_address", "street_address", "addr",
+    "门牌地址", "坐落", "incident_address", "street_address", "addr",
 )
 _DERIVED = _c("derived", "boolean", "系统生成", "Derived", None)
 _BASIS = _c("households_basis", "text", "户数依据", "Basis of households", "hh_basis", "户数来源")
@@ -142,9 +139,7 @@ _ALL = (
         name="buildings", zh="楼栋", en="Buildings", geometry=("area", "point"),
         columns=(
             _c("code", "text", "楼栋编码", "Building code", None, "编码", "楼栋编号", "栋号", "building_id",
-                "建筑编码", "房屋编码", "楼号",
-                "幢号", "楼栋代码",
-            ),
+                "建筑编码", "房屋编码", "楼号", "幢号", "楼栋代码"),
             _c("name", "text", "名称", "Name", None, "名字", "全称", "地名", "楼栋名称", "楼名", "建筑名称",
                 "楼宇名称"),
             _HOUSEHOLDS, _BASIS,
@@ -245,8 +240,7 @@ _ALL = (
         columns=(
             _c(
                 "code", "text", "编码", "Code", None, "代码", "编号", "事件编号", "工单编号", "案件编号", "受理编号",
-                    "id", "unique_key",
-                "case_id", "service_request_id",
+                "id", "unique_key", "case_id", "service_request_id",
             ),
             _c(
                 "category", "text", "事件类别", "Category", None, "类别", "类型", "事件类型", "问题类型", "案件类别",
