@@ -33,7 +33,10 @@ TILES = (
     "gridmap-values.js",
 )
 #: the page of a city in tiles;
-TILE_PAGE = (*TILES, *_APP, "gridmap-citypanel.js", "gridmap-city.js", "gridmap-tilelabels.js")
+TILE_PAGE = (
+    *TILES, *_APP, "gridmap-citypanel.js", "gridmap-city.js", "gridmap-tilelabels.js",
+    "gridmap-time.js", "gridmap-choose.js",
+)
 #: and what unpacks tiles: not loaded by a page, but started by it as a worker.
 WORKER = "gridmap-mvt.js"
 OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE)), WORKER)

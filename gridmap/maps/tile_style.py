@@ -38,7 +38,7 @@ GROUPS: dict[str, dict[str, Any]] = {
 }
 
 #: rank -> (width at zoom 16, first zoom of the map on which it is drawn)
-_ROADS = {1: (3.2, 15), 2: (5.5, 14), 3: (7.5, 12), 4: (9, 11), 5: (10, 9), 6: (11, 8)}
+_ROADS = {1: (3.2, 15), 2: (5.5, 15), 3: (7.5, 12), 4: (9, 11), 5: (10, 9), 6: (11, 8)}
 
 
 def _roads() -> list[Rule]:
@@ -50,7 +50,7 @@ def _roads() -> list[Rule]:
     for rank, (width, zoom) in _ROADS.items():
         rules.append({
             "layer": "roads", "group": rank, "what": "line", "colour": "roadEdge", "width": {"at16": width},
-            "more": 1.6, "zoom": [max(zoom, 14), 99], "sheet": 1,
+            "more": 1.6, "zoom": [max(zoom, 15), 99], "sheet": 1,
         })
     for rank, (width, zoom) in _ROADS.items():
         rules.append({
@@ -82,7 +82,7 @@ RULES: tuple[Rule, ...] = (
      "dash": [5, 5], "zoom": [14, 99], "sheet": 1},
     {"layer": "barriers", "group": 0, "what": "line", "colour": "wall", "width": 1.1, "dash": [1, 3], "zoom": [17, 99],
      "sheet": 1},
-    {"layer": "buildings", "what": "fill", "colour": "building", "alpha": 0.62, "zoom": [15, 99], "smallest": 1.2,
+    {"layer": "buildings", "what": "fill", "colour": "building", "alpha": 0.62, "zoom": [16, 99], "smallest": 1.2,
      "sheet": 1},
     {"layer": "buildings", "what": "line", "colour": "buildingEdge", "width": [[16, 0.5], [18, 0.9]], "zoom": [16, 99],
      "sheet": 1},

@@ -16,6 +16,7 @@
       });
       this.points.addTo(this.map);
       this.labels.addTo(this.map);
+      this.chooser = new gm.Chooser(this);
       this.tip = h("div", { class: "gm-tip", hidden: true, "aria-hidden": "true" });
       this.spoken = h("p", { class: "gm-spoken", role: "status", "aria-live": "polite" });
       this.root.append(this.tip, this.spoken);
@@ -263,6 +264,12 @@
       return `${gm.number(this, value, Number.isInteger(value) ? 0 : 2)}${column.unit && column.unit !== "code" ? ` ${gm.unit(this, column.unit)}` : ""}`;
     }
 
+    onLeave() {
+      this._hovered = null;
+      this.tip.hidden = true;
+      this.tiles.hover(null, []);
+    }
+
     deselect() {
       this.selected = null;
       this.openCard = null;
@@ -276,7 +283,23 @@
       this.open(layer, id, true);
     }
 
+    /* The tools of every page, and the one for choosing many things. */
+    buildTools() {
+      super.buildTools();
+      const press = h("button", { type: "button", class: "gm-tool gm-tool-choose", title: gm.t(this, "choose"), "aria-label": gm.t(this, "choose"), "aria-pressed": "false", onclick: () => {
+        this.chooser.toggle();
+        press.setAttribute("aria-pressed", String(this.chooser.on));
+      } }, "⬚");
+      this.tools.append(press);
+    }
+
+    close() {
+      if (this.chooser && this.chooser.on) return this.chooser.stop();
+      return super.close();
+    }
+
     onPress(latlng) {
+      if (this.chooser.on) return undefined;
       const ids = this.tiles.hit(this.level, latlng);
       if (!ids.length) return this.close();
       // floors of one tower lie over one another: a press goes through them
@@ -286,6 +309,7 @@
     }
 
     onHover(latlng, point) {
+      if (this.chooser.on) return;
       const ids = this.tiles.hit(this.level, latlng).slice(0, 1);
       const key = ids.length ? `${this.level} ${ids[0]}` : null;
       this.map.getContainer().style.cursor = key ? "pointer" : "";

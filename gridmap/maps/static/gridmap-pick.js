@@ -268,7 +268,7 @@
       let ring = null;
       const place = (event) => map.mouseEventToLatLng(event);
       const down = (event) => {
-        if (event.button || event.target.closest(".leaflet-control, .leaflet-marker-icon")) return;
+        if (event.button || event.target.closest(".leaflet-control")) return;
         event.stopPropagation();
         box.setPointerCapture(event.pointerId);
         ring = this.overlay._lasso = [place(event)];
@@ -286,7 +286,9 @@
         this.select(name, ids, how);
         if (done) done(this.selection());
       };
-      const events = { pointerdown: down, pointermove: move, pointerup: up, pointercancel: up };
+      // a ring may begin on a glyph: it is not opened by that
+      const click = (event) => { if (!event.target.closest(".leaflet-control")) event.stopPropagation(); };
+      const events = { pointerdown: down, pointermove: move, pointerup: up, pointercancel: up, click };
       Object.entries(events).forEach(([event, call]) => box.addEventListener(event, call, true));
       return () => {
         Object.entries(events).forEach(([event, call]) => box.removeEventListener(event, call, true));

@@ -5,23 +5,25 @@
   const NAMED = [["estates", 15, 99, "gapInk", 12], ["water", 14, 99, "ink", 11], ["green", 15, 99, "ink", 11]];
 
   /* Features of a layer in view as the labels want them: rings in pixels of the world at this zoom; of an area that is
-     in several tiles, its largest piece. `wide` leaves out what is narrower, in pixels. */
+     in several tiles, its largest piece. `wide` leaves out what is narrower, in pixels; `keep` says which ids are wanted,
+     and then every piece comes. */
   gm.VectorTiles.include({
-    labelFeatures: function (name, wide, every) {
+    labelFeatures: function (name, wide, keep) {
       const best = new Map(), all = [];
       for (const { coords, part } of this.parts(name)) {
         const { layer, at } = part, x0 = coords.x * gm.TILE + at.x, y0 = coords.y * gm.TILE + at.y;
         for (let i = 0; i < layer.count; i++) {
           const b = 4 * i, id = layer.ids[i];
+          if (keep && !keep(id)) continue;
           const box = [layer.boxes[b] * at.scale + x0, layer.boxes[b + 1] * at.scale + y0, layer.boxes[b + 2] * at.scale + x0, layer.boxes[b + 3] * at.scale + y0];
           if (box[2] - box[0] < wide) continue;
           const size = (box[2] - box[0]) * (box[3] - box[1]), was = best.get(id);
           const make = () => ({ id, kind: layer.kinds[i] === 3 ? 2 : 1, box, size, rings: rings(layer, i, at.scale, x0, y0), same: 1 });
-          if (every) all.push(make());
+          if (keep) all.push(make());
           else if (!was || size > was.size) best.set(id, make());
         }
       }
-      return every ? all : [...best.values()];
+      return keep ? all : [...best.values()];
     },
   });
 
@@ -53,19 +55,17 @@
       if (!known) app.namesOf(layer).then(() => app.labels.redraw(), () => {});
       return known;
     };
-    const features = (layer, wide, every) => {
+    const features = (layer, wide, keep) => {
       if (!tiles.info.has(layer) || !named(layer)) return [];
       const known = app.named.get(layer);
-      return tiles.labelFeatures(layer, wide, every).map((feature) => ({ ...feature, props: { name: known.names[feature.id - 1], code: known.codes[feature.id - 1] } }));
+      return tiles.labelFeatures(layer, wide, keep && ((id) => known.names[id - 1] && keep(id))).map((feature) => ({ ...feature, props: { name: known.names[feature.id - 1], code: known.codes[feature.id - 1] } }));
     };
     const plain = { size: 12, ink: t.ink, halo: t.halo };
-    // one level of units has its names, the one above the coloured one: they say where one is
-    const levels = tiles.options.levels.map((item) => item.layer);
-    const above = levels[Math.max(0, levels.indexOf(app.level) - 1)];
-    for (const layer of zoom >= 17 ? [] : [above, levels[Math.max(0, levels.indexOf(above) - 1)]]) {
-      if (!tiles.shown.has(layer)) continue;
-      areaNames(context, flat, features(layer, 60), { ...plain, size: layer === "grids" ? 12 : 14, weight: 600, ink: t.line });
-    }
+    // one level of units has its names, the finest whose names have room: they say where one is
+    const wide = (layer) => tiles.info.has(layer) && tiles.unitSide(tiles.info.get(layer)) * 2 ** zoom > 120;
+    const levels = tiles.options.levels.map((item) => item.layer).filter((layer) => layer !== "micro_grids" && tiles.shown.has(layer));
+    const chosen = [...levels].reverse().find(wide) || levels[0];
+    if (chosen && zoom < 18) areaNames(context, flat, features(chosen, 60), { ...plain, size: 14, weight: 600, ink: t.line });
     if (zoom >= 16 && app.level === "micro_grids") microGrids(context, flat, features("micro_grids", zoom >= 17 ? 34 : 58), app, t, put, onScreen);
     for (const [layer, from, to, ink, size] of NAMED) {
       if (zoom >= from && zoom < to && tiles.shown.has(layer)) areaNames(context, flat, features(layer, 30), { ...plain, ink: t[ink], size });
@@ -73,7 +73,7 @@
     if (zoom >= 15 && tiles.shown.has("roads")) {
       const group = tiles.state.groupOf("roads");
       const least = zoom >= 17 ? 1 : zoom >= 16 ? 2 : 3;
-      const roads = features("roads", 0, true).filter((road) => road.props.name && group(road.id) >= least);
+      const roads = features("roads", 0, (id) => group(id) >= least);
       roads.forEach((road) => { road.style = { rank: group(road.id) }; });
       streetNames(context, flat, roads, plain);
     }

@@ -52,13 +52,17 @@
     },
 
     levelFrom: function (info) {
-      if (info.from === undefined) {
+      return Math.max(info.minzoom + 1, Math.ceil(Math.log2((this.options.unitPixels || 10) / this.unitSide(info))));
+    },
+
+    /* How wide a mean unit of a layer is, in pixels at zoom 0. */
+    unitSide: function (info) {
+      if (info.side === undefined) {
         const [w, s, e, n] = info.bounds || [0, 0, 1, 1];
         const box = gm.toWorld(e, s).map((value, i) => Math.abs(value - gm.toWorld(w, n)[i]));
-        const side = Math.sqrt((box[0] * box[1]) / info.count) || 1e-9; // of one unit, in pixels at zoom 0
-        info.from = Math.max(info.minzoom + 1, Math.ceil(Math.log2((this.options.unitPixels || 10) / side)));
+        info.side = Math.sqrt((box[0] * box[1]) / (info.count || 1)) || 1e-9;
       }
-      return info.from;
+      return info.side;
     },
 
     rulesAt: function (zoom, sheet) {

@@ -156,6 +156,13 @@ class Site:
                         {"zh": key, "en": key, "colour": "#888888", "hatch": False, "key": key} for key in keys
                     ],
                 }
+        if name == "incidents":
+            # 2 a week for 80 weeks, the last 40 without a date
+            weeks = [number // 2 if number < 160 else None for number in range(len(frame))]
+            documents["week"] = {
+                "kind": "number", "scale": 1, "unit": None, "values": weeks, "breaks": [0, 79], "classes": [],
+                "origin": "2025-01-06", "zh": "周", "en": "Week", "group": "events",
+            }
         for measure, document in documents.items():
             self._put(f"values/{VERSION}/{name}/{measure}.json", {"layer": name, "measure": measure, **document})
         facts = ("zh", "en", "group", "kind", "unit")
