@@ -130,6 +130,8 @@ def draw_tiles(
     attribution: str = "",
     assets: str = "/assets/",
     root: str = "/",
+    ways: str = "",
+    stale: bool = False,
 ) -> folium.Map:
     """The map of a city whose layers come as vector tiles: a page of a few kilobytes, whatever the city's size.
 
@@ -138,12 +140,14 @@ def draw_tiles(
     document
         The city's layers as the server lists them: `version`, `bounds` and `layers`, each with what `VectorTiles`
         needs and `zh`, `en`, `measures`.
-    title, lang, measure, households, attribution
+    title, lang, measure, households, attribution, ways
         As for `draw`.
     assets
         Address below which the files of `install_assets` are served.
     root
         Address below which `tiles/`, `values/` and `feature/` are served.
+    stale
+        Whether the tiles are of the city as it was before; the page says so.
 
     Returns
     -------
@@ -169,7 +173,7 @@ def draw_tiles(
     layers = [layer for layer in document["layers"] if layer["count"] and layer["bounds"]]
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
-        language_switch=False,
+        language_switch=False, ways=ways, stale=stale,
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
         bounds=document["bounds"], values=f"{root}values/{version}/", features=f"{root}feature/{version}/",
     )

@@ -59,6 +59,14 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def city(city: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The small city without tiles: its map comes in whole layers. `test_tile_map.py` is for cities with tiles."""
+    path = tmp_path_factory.mktemp("whole") / "city.gpkg"
+    shutil.copy(city, path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
 def address(serve: Any, city: str) -> str:
     address: str = serve(city)
     return address

@@ -141,6 +141,7 @@
         this.tiles.setValues(level, document.keys, gm.fillsOf(document));
       } else this.tiles.values.delete(level);
       await this.tiles.repaint([0]);
+      this.tiles.want(name.startsWith("coverage:") ? ["facilities"] : []); // a coverage shows what covers
     }
 
     async setMeasure(name) {

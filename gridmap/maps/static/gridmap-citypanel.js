@@ -14,6 +14,7 @@
         ["quantile", "equal", "natural"].map((how) => h("option", { value: how }, t(`breaks.${how}`))));
       this.breaksField = h("div", { class: "gm-field gm-breaks" }, h("label", { for: this.breaks.id }, t("breaks")), this.breaks);
       this.legend.after(this.breaksField);
+      if (app.config.stale) this.legend.before(h("p", { class: "gm-attention gm-stale" }, t("stale")));
       this.tableTitle = this.tableFold.querySelector("summary");
       if (gm.buildTime) gm.buildTime(this);
     }

@@ -83,6 +83,10 @@
     const last = document.classes.length - 1;
     const range = (i) => {
       let high = document.breaks[i + 1];
+      // of a coverage: everybody is 100 %, and what lacks somebody at most 99 %
+      const all = document.status ? 0.9999 * document.scale : Infinity;
+      if (document.breaks[i] >= all) return "100%";
+      if (high >= all && high < document.scale) high = 0.99 * document.scale;
       if (whole && i !== last && high - 1 >= document.breaks[i]) high -= 1;
       const [a, b] = [document.breaks[i], high].map((value) => number(app, document, value));
       return a === b ? a : `${a} – ${b}`;

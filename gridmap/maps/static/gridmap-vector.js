@@ -18,6 +18,7 @@
       this.store = gm.tileStore(options.address, options.worker);
       this.info = new Map(options.layers.map((layer) => [layer.name, layer]));
       this.shown = new Set(options.layers.filter((layer) => layer.show).map((layer) => layer.name));
+      this.wanted = new Set();   // layers of points that something else on the page shows
       this.values = new Map();   // level -> {keys: Uint8Array by id - 1, paint}
       this.groups = new Map();   // layer -> Uint8Array by id - 1
       this.state = gm.vectorState(this);
@@ -88,7 +89,7 @@
       for (const sheet of [0, 1]) {
         for (const rule of this.rulesAt(coords.z, sheet)) names.add(rule.layer === "@level" ? this.levelAt(coords.z) : rule.layer);
       }
-      for (const name of this.options.points || []) if (this.shown.has(name) && this.info.has(name)) names.add(name);
+      for (const name of this.options.points) if ((this.shown.has(name) || this.wanted.has(name)) && this.info.has(name)) names.add(name);
       const byPlace = new Map();
       for (const name of names) {
         const place = this.place(name, coords);
@@ -225,6 +226,17 @@
     show: function (name, shown) {
       if (shown) this.shown.add(name);
       else this.shown.delete(name);
+      this.reload();
+    },
+
+    /* Points that are shown beside what is switched on; their tiles come the first time. */
+    want: function (names) {
+      const more = names.filter((name) => !this.wanted.has(name) && !this.shown.has(name));
+      this.wanted = new Set(names);
+      if (more.length) this.reload();
+    },
+
+    reload: function () {
       Object.values(this._tiles || {}).forEach((tile) => this._load(tile.el, tile.coords, null));
       this.overlay.redraw();
     },
