@@ -44,7 +44,7 @@ _ROADS = {1: (3.2, 15), 2: (5.5, 15), 3: (7.5, 12), 4: (9, 11), 5: (10, 9), 6: (
 def _roads() -> list[Rule]:
     """Paths, then casings of all streets, then their grounds, great ones over small ones."""
     rules: list[Rule] = [{
-        "layer": "roads", "group": 0, "what": "line", "colour": "path", "width": {"at16": 1.3}, "dash": [4, 3],
+        "layer": "roads", "group": 0, "what": "line", "colour": "path", "width": [[16, 1.1], [20, 2.2]], "dash": [4, 3],
         "zoom": [16, 99], "sheet": 1,
     }]
     for rank, (width, zoom) in _ROADS.items():

@@ -234,3 +234,17 @@ def test_the_command_says_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_
 
     assert main([str(tmp_path / "missing.gpkg")]) == 2
     assert "no city at" in capsys.readouterr().err
+
+
+def test_what_is_large_comes_packed_where_the_browser_takes_that(clients: dict[str, FlaskClient]) -> None:
+    plain = clients["admin"].get("/")
+    packed = clients["admin"].get("/", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers and packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) < len(plain.data) / 2 and gzip.decompress(packed.data).startswith(b"<!DOCTYPE html>")
+    for address in re.findall(r'(?:src|href)="(/assets/[^"]+)"', plain.text):
+        whole = clients["nobody"].get(address)
+        small = clients["nobody"].get(address, headers={"Accept-Encoding": "gzip, br"})
+        assert gzip.decompress(small.data) == whole.data
+        assert small.headers["Content-Type"] == whole.headers["Content-Type"]
+        assert "immutable" in small.headers["Cache-Control"]
+        whole.close()

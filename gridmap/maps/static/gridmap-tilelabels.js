@@ -152,16 +152,16 @@
       return kinds ? (id) => kinds(id) === wanted : () => false;
     },
 
-    /* Kind of a point by id, when known; asked for when not. */
-    _kinds: function (name) {
-      const app = this._app, by = name === "incidents" ? "category" : "kind";
+    /* Kind (or state) of a point by id, when known; asked for when not. */
+    _kinds: function (name, by = name === "incidents" ? "category" : "kind") {
+      const app = this._app, what = `${name} ${by}`;
       this._documents = this._documents || {};
-      const document = this._documents[name];
+      const document = this._documents[what];
       if (document) return (id) => { const value = document.values[id - 1]; return value === null ? "" : document.classes[value].key; };
       const info = app.tiles.info.get(name);
-      if (!(name in this._documents) && info.measures.some((measure) => measure.name === by)) {
-        this._documents[name] = null;
-        app.get(`${app.config.values}${name}/${by}.json`).then((found) => { this._documents[name] = found; this.redraw(); }, () => {});
+      if (!(what in this._documents) && info.measures.some((measure) => measure.name === by)) {
+        this._documents[what] = null;
+        app.get(`${app.config.values}${name}/${by}.json`).then((found) => { this._documents[what] = found; this.redraw(); }, () => {});
       }
       return null;
     },
@@ -173,7 +173,8 @@
       for (const { name, id, px, py, count, box } of groups) {
         if (count === 1 || this._map.getZoom() >= ALONE_FROM) {
           const kinds = this._kinds(name), kind = kinds ? kinds(id) : "";
-          const props = { kind, category: kind, name: app.named.has(name) ? app.named.get(name).names[id - 1] : "" };
+          const states = name === "incidents" ? this._kinds(name, "state") : null;
+          const props = { kind, category: kind, status: states ? states(id) : undefined, name: app.named.has(name) ? app.named.get(name).names[id - 1] : "" };
           const facts = gm.pointFacts(app, name, props);
           this.places.push([px / k, py / k, 14]);
           const icon = L.divIcon({ html: gm.glyph(name, facts.group, facts.state), className: "gm-point", iconSize: [28, 28] });

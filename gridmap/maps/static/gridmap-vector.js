@@ -174,7 +174,10 @@
     _painted: function (tile) {
       if (!tile.gone && tile.jobs.some(Boolean)) return;
       tile.waiting.splice(0).forEach((call) => call());
-      if (!tile.gone) this.fire("tilepainted");
+      if (tile.gone) return;
+      if (!this._seen) performance.mark("gridmap:first"); // what a stopwatch waits for
+      this._seen = true;
+      this.fire("tilepainted");
     },
 
     /* Painted aside and laid onto the tile when whole: nothing flickers. */
