@@ -136,6 +136,7 @@ def build(
         "households": built.households,
         "within_band": round(built.within_band, 4),
         "street_share": round(built.street_share, 4),
+        "nearest_wish": built.wish.to_dict(),
         "rows": built.rows,
         "findings": built.findings.counts(),
     }
@@ -147,6 +148,7 @@ def build(
             f"{built.micro_grids:,} micro-grids for {built.households:,} households, "
             f"{built.within_band:.1%} within the band; {len(built.findings):,} findings in the layer 'findings'."
         )
+        cli_plan.say_wish(built.wish)
 
 
 @main.command()

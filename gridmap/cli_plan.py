@@ -15,9 +15,10 @@ from gridmap.cli_tiles import refresh
 from gridmap.progress import silent
 
 if TYPE_CHECKING:
+    from gridmap.micro_grids.obstacles import Feasible
     from gridmap.replan import Replanned
 
-__all__ = ["register"]
+__all__ = ["register", "say_wish"]
 
 
 def register(main: click.Group) -> None:
@@ -82,9 +83,18 @@ def _print(done: Replanned) -> None:
         )  # fmt: skip
     if len(done.moves) > len(shown):
         console.print(f"  and {len(done.moves) - len(shown):,} more; --moves FILE.csv writes them all")
+    say_wish(done.wish)
     if not done.written:
         console.print("Nothing was written (--dry-run).")
     sys.stdout.flush()
+
+
+def say_wish(wish: Feasible) -> None:
+    """Print what keeps a plan out of its band and the nearest band that works, in both languages; nothing where it is
+    kept."""
+    if wish.obstacles:
+        click.echo(wish.sentence)
+        click.echo(wish.sentence_zh)
 
 
 def _text(value: Any) -> str:

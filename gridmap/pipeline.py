@@ -15,6 +15,7 @@ import gridmap
 from gridmap.attaching import ATTACHED, attach_layers
 from gridmap.covering import cover
 from gridmap.engines import Engine
+from gridmap.micro_grids.obstacles import Feasible, wish_of_plan
 from gridmap.micro_grids.split import Split, split_levels
 from gridmap.norms import Norms, load_norms
 from gridmap.progress import Progress, silent
@@ -37,7 +38,10 @@ Frames = dict[str, gpd.GeoDataFrame | pd.DataFrame]
 
 @dataclass
 class Built:
-    """What a build made: rows by layer, findings, and a few figures for the person who waits."""
+    """What a build made: rows by layer, findings, and a few figures for the person who waits.
+
+    `wish` says what keeps the plan out of its band, and the nearest band that it keeps.
+    """
 
     city: str
     rows: dict[str, int]
@@ -46,6 +50,7 @@ class Built:
     micro_grids: int
     within_band: float
     street_share: float
+    wish: Feasible
 
 
 def build(
@@ -104,6 +109,7 @@ def build(
         micro_grids=len(micro_grids),
         within_band=float(micro_grids["within_band"].mean()),
         street_share=split.street_share,
+        wish=wish_of_plan(split.units["micro_grids"], split.buildings, settings.split.households),
     )
 
 

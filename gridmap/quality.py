@@ -6,8 +6,6 @@ the page of quality show the same figures.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -17,6 +15,8 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from gridmap.micro_grids.obstacles import Feasible
+from gridmap.quality_levels import Level, bands_of_facts, bands_of_rows, levels_of, nearest_of, wish_of
 from gridmap.tiling import area_outside
 from layers.errors import MissingLayer
 
@@ -51,8 +51,9 @@ class Shares:
     entrances or floors) within target +-20 %; `deviation` the mean distance from the target over the target, `largest`
     and `smallest` the households of the fullest and the emptiest. `connected` is the share that is one polygon,
     `compactness` the mean of Polsby and Popper (1991), `on_lines` the share of the boundary inside the city that
-    follows streets and barriers, None where there is no such boundary. `out` counts what is out of the band, `silent`
-    what of it says no reason.
+    follows streets and barriers, None where there is no such boundary. `nested` is the share that lies within its grid.
+    `out` counts what is out of the band, `silent` what of it says no reason, `missed` what of the `several` is in the
+    band and misses the wish.
     """
 
     code: str
@@ -72,7 +73,9 @@ class Shares:
     connected: float
     compactness: float | None
     on_lines: float | None
+    nested: float
     out: int
+    missed: int
     silent: int
 
 
@@ -80,12 +83,16 @@ class Shares:
 class Quality:
     """Figures of a city, of its communities and grids, and what is out of the band.
 
-    `band` is min, target, max; `nested` the share of units that lie within the unit above them, `conserved` whether
-    the households of micro-grids, of buildings and of the input agree. `exceptions` has one row a micro-grid out of
-    the band: code, name, kind, site, households, reason, reason_zh.
+    `band` is min, target, max of the city, `bands` those of the areas that have their own; `nested` the share of units
+    that lie within the unit above them, `conserved` whether the households of micro-grids, of buildings and of the
+    input agree. `levels` are communities and grids beside their bands, `level_exceptions` those of them that are out.
+    `exceptions` has one row a micro-grid out of the band: code, name, kind, site, households, reason, reason_zh;
+    `missed` one a micro-grid of several pieces that is in the band and misses the wish. `nearest` says for each area
+    with a band what prevents it, and the nearest band that works.
     """
 
     band: tuple[int, int, int]
+    bands: dict[str, tuple[int, int, int]]
     wish: tuple[int, int]
     city: Shares
     communities: tuple[Shares, ...]
@@ -93,7 +100,11 @@ class Quality:
     nested: float
     conserved: bool
     households_in: int | None
+    levels: tuple[Level, ...]
+    level_exceptions: pd.DataFrame
     exceptions: pd.DataFrame
+    missed: pd.DataFrame
+    nearest: tuple[tuple[str, Feasible], ...]
 
     def sentences(self) -> list[str]:
         """The figures of the city in a few lines of English, and each exception with people in one."""
@@ -108,19 +119,28 @@ class Quality:
             f"{_percent(city.on_lines)} of the boundary on streets and barriers, {_percent(self.nested)} of units "
             "nested",
         ]
-        lived = self.exceptions[self.exceptions["households"] > 0]
+        lines += [
+            f"{item.counted} {item.level} for the band, {_percent(item.in_band)} with {item.low}-{item.high} "
+            f"households (mean deviation {_percent(item.deviation)}), {_percent(item.nested)} nested"
+            for item in self.levels if item.counted
+        ]
+        lines += [f"{area or 'whole city'}: {found.sentence}" for area, found in self.nearest if found.obstacles]
+        told = [(self.exceptions[self.exceptions["households"] > 0], "reason"), (self.level_exceptions, "reason")]
         return lines + [
-            f"  {row['code']}  {row['households']} households: {row['reason']}" for row in lived.to_dict("records")
+            f"  {row['code']}  {row['households']} households: {row[why] or 'no reason is given'}"
+            for rows, why in (*told, (self.missed, "wish_reason")) for row in rows.to_dict("records")
         ]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and texts, for JSON."""
-        rows = self.exceptions.astype(object).where(self.exceptions.notna(), None).to_dict("records")
         return {
-            "band": list(self.band), "wish": list(self.wish), "nested": self.nested, "conserved": self.conserved,
+            "band": list(self.band), "bands": {area: list(band) for area, band in self.bands.items()},
+            "wish": list(self.wish), "nested": self.nested, "conserved": self.conserved,
             "households_in": self.households_in, "city": asdict(self.city),
             "communities": [asdict(item) for item in self.communities], "grids": [asdict(item) for item in self.grids],
-            "exceptions": rows,
+            "levels": [asdict(item) for item in self.levels],
+            "nearest": [{"area": area, **found.to_dict()} for area, found in self.nearest],
+            **{name: _plain_rows(getattr(self, name)) for name in ("exceptions", "missed", "level_exceptions")},
         }  # fmt: skip
 
 
@@ -159,10 +179,12 @@ def measure_quality(store: Reads, *, whole: bool = True) -> Quality:
     if not len(units):
         raise MissingLayer("there are no micro-grids to measure; run gridmap build first")
     facts = store.meta()
-    band = _band(facts)
+    bands = bands_of_facts(facts)
     buildings = store.read("buildings")
-    table = _table(units, buildings, band)
     levels = {level: store.read(level) for level in _NAMES.values()}
+    table = _table(units, buildings, bands, levels["grids"])
+    nested, by_level = _nested(table, levels)
+    upper, upper_out = levels_of(levels, facts, by_level)
     edges = _boundary(table, _lines(store))
     said = facts.get("households_in", "")
     came_in = int(said) if said.isdecimal() else None
@@ -170,16 +192,23 @@ def measure_quality(store: Reads, *, whole: bool = True) -> Quality:
     known = int(buildings["households"].fillna(0).sum()) if len(buildings) else 0
     out = table[~table["holds"]]
     columns = ["code", "name", "kind", "site", "households", "reason", "reason_zh"]
+    wish_low, wish_high = wish_of(np.array([bands[""]]))
+    missed = table[table["missed"]][[*columns[:5], "wish_reason", "wish_reason_zh"]]
     return Quality(
-        band=band,
-        wish=_wish(band),
+        band=bands[""],
+        bands={area: band for area, band in bands.items() if area},
+        wish=(int(wish_low[0]), int(wish_high[0])),
         city=_shares("", facts.get("name", ""), table, edges, np.ones(len(table), dtype=bool)),
         communities=_by(levels["communities"], 12, table, edges),
         grids=_by(levels["grids"], 15, table, edges),
-        nested=_nested(table, levels),
+        nested=nested,
         conserved=total == known and (came_in in (None, total) or not whole),
         households_in=came_in,
+        levels=upper,
+        level_exceptions=upper_out,
         exceptions=pd.DataFrame(out[columns]).sort_values("code", ignore_index=True),
+        missed=pd.DataFrame(missed).sort_values("code", ignore_index=True),
+        nearest=nearest_of(units, buildings, bands, table["holds"]),
     )
 
 
@@ -187,24 +216,17 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
 
-def _band(facts: dict[str, str]) -> tuple[int, int, int]:
-    try:
-        low, target, high = json.loads(facts["settings"])["split"]["households"]
-        return int(low), int(target), int(high)
-    except (KeyError, ValueError, TypeError):
-        return 15, 25, 40
-
-
-def _wish(band: tuple[int, int, int]) -> tuple[int, int]:
-    low, target, high = band
-    return max(low, -(-target * 4 // 5)), min(high, target * 6 // 5)
+def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def _text(frame: pd.DataFrame, column: str) -> pd.Series:
     return frame[column].astype("object") if column in frame else pd.Series(None, index=frame.index, dtype="object")
 
 
-def _table(units: gpd.GeoDataFrame, buildings: pd.DataFrame, band: tuple[int, int, int]) -> gpd.GeoDataFrame:
+def _table(
+    units: gpd.GeoDataFrame, buildings: pd.DataFrame, bands: dict[str, tuple[int, int, int]], grids: pd.DataFrame
+) -> gpd.GeoDataFrame:
     """Micro-grids with what they are counted as."""
     households = units["households"].fillna(0).astype(int)
     parts = buildings[buildings["households"].fillna(0) > 0].groupby("micro_grid").size() if len(buildings) else None
@@ -212,28 +234,36 @@ def _table(units: gpd.GeoDataFrame, buildings: pd.DataFrame, band: tuple[int, in
     kind, reason = _text(units, "kind"), _text(units, "reason")
     lived = households > 0
     special = lived & kind.eq("special")
-    low, _, high = band
-    wish_low, wish_high = _wish(band)
+    own = bands_of_rows(units["code"], bands)
+    low, target, high = own.T
+    wish_low, wish_high = wish_of(own)
+    holds, wished = households.between(low, high), households.between(wish_low, wish_high)
+    several = lived & ~special & ~kind.eq("village") & ((things > 1) | units["floor_from"].notna())
+    missed = several & holds & ~wished
     geometry = np.asarray(units.geometry.array, dtype=object)
     length = shapely.length(geometry)
     stack = _text(units, "stack")
     return units.assign(
         households=households,
-        holds=households.between(low, high),
+        holds=holds,
         lived=lived,
         special=special,
         village=lived & kind.eq("village"),
-        counted=lived & ~special & (~kind.eq("village") | households.between(low, high)),
-        several=lived & ~special & ~kind.eq("village") & ((things > 1) | units["floor_from"].notna()),
-        wished=households.between(wish_low, wish_high),
-        off=(households - band[1]).abs() / band[1],
+        counted=lived & ~special & (~kind.eq("village") | holds),
+        several=several,
+        wished=wished,
+        missed=missed,
+        off=(households - target).abs() / target,
+        nested=_inside(geometry, units["code"].str[:15], grids),
         one=(shapely.get_type_id(geometry) == 3) & shapely.is_valid(geometry),
         round=4.0 * np.pi * shapely.area(geometry) / np.maximum(length, 1e-9) ** 2,
         drawn=stack.isna() | ~stack.duplicated(),
-        silent=~households.between(low, high) & reason.fillna("").astype(str).str.strip().eq(""),
+        silent=~holds & reason.fillna("").astype(str).str.strip().eq(""),
         site=_text(units, "site"),
         reason=reason,
         reason_zh=_text(units, "reason_zh"),
+        wish_reason=_text(units, "wish_reason"),
+        wish_reason_zh=_text(units, "wish_reason_zh"),
         kind=kind,
         name=_text(units, "name"),
     )
@@ -343,26 +373,34 @@ def _figures(code: str, name: str, part: pd.DataFrame, on_lines: float | None) -
         connected=round(float(part["one"].mean()), 4),
         compactness=mean(drawn.loc[drawn["lived"], "round"]),
         on_lines=None if on_lines is None else round(on_lines, 4),
+        nested=round(float(part["nested"].mean()), 4),
         out=int((part["lived"] & ~part["holds"]).sum()),
+        missed=int(part["missed"].sum()),
         silent=int(part["silent"].sum()),
     )
 
 
-def _nested(table: gpd.GeoDataFrame, levels: dict[str, Any]) -> float:
-    """Share of units that lie in the unit above them, by code and by ground."""
-    good = total = 0
-    frames: Sequence[tuple[pd.DataFrame, str, int]] = (
-        (table[table["drawn"]], "grids", 15), (levels["grids"], "communities", 12),
-        (levels["communities"], "streets", 9), (levels["streets"], "districts", 6),
-    )  # fmt: skip
-    for frame, above, digits in frames:
-        parents = levels[above]
-        if not len(frame) or not len(parents):
-            continue
-        place = pd.Index(parents["code"]).get_indexer(pd.Index(frame["code"].str[:digits]))
-        seen = place >= 0  # who sees a part may not see what it is a part of
-        own = np.asarray(frame.geometry.array, dtype=object)[seen]
-        outside = area_outside(own, np.asarray(parents.geometry.array, dtype=object)[place[seen]])
-        good += int((outside <= _OUTSIDE_M2).sum())
-        total += len(own)
-    return good / total if total else 1.0
+def _inside(geometry: NDArray[np.object_], parent: pd.Series, parents: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether each unit lies in the unit above it; True where that is not seen: who sees a part sees no more."""
+    found = np.ones(len(geometry), dtype=bool)
+    if len(parents):
+        place = pd.Index(parents["code"]).get_indexer(pd.Index(parent))
+        seen = place >= 0
+        above = np.asarray(gpd.GeoSeries(parents.geometry).array, dtype=object)
+        found[seen] = area_outside(geometry[seen], above[place[seen]]) <= _OUTSIDE_M2
+    return found
+
+
+def _nested(table: gpd.GeoDataFrame, levels: dict[str, Any]) -> tuple[float, dict[str, float]]:
+    """Share of units that lie in the unit above them, by code and by ground: of all, and of each level."""
+    drawn = table["drawn"].to_numpy(dtype=bool)
+    good, total = int(table["nested"][drawn].sum()), int(drawn.sum())
+    shares: dict[str, float] = {}
+    steps = (("grids", "communities", 12), ("communities", "streets", 9), ("streets", "districts", 6))
+    for level, above, digits in steps:
+        frame = levels[level]
+        if len(frame):
+            inside = _inside(np.asarray(frame.geometry.array, dtype=object), frame["code"].str[:digits], levels[above])
+            shares[level] = float(inside.mean())
+            good, total = good + int(inside.sum()), total + len(inside)
+    return good / total if total else 1.0, shares

@@ -17,6 +17,7 @@ from gridmap.micro_grids.band import Band, as_band
 from gridmap.micro_grids.households import fill_households
 from gridmap.micro_grids.lineage import lineage_of
 from gridmap.micro_grids.moves import compare, move_list
+from gridmap.micro_grids.obstacles import Feasible, wish_of_plan
 from gridmap.micro_grids.patch import whole_buildings
 from gridmap.micro_grids.regrid import Regrid
 from gridmap.micro_grids.resplit import resplit
@@ -39,9 +40,16 @@ from layers.text import cell_text
 
 __all__ = ["Replanned", "judged_as_before", "set_locks", "split_again", "today"]
 
+#: What is said of a micro-grid beside a band.
+JUDGED = ("within_band", "reason", "reason_zh", "wish_reason", "wish_reason_zh")
+
+
 @dataclass
 class Replanned:
-    """What a re-split did, or would do: figures of both plans, the move list, and the micro-grids before and after."""
+    """What a re-split did, or would do: figures of both plans, the move list, and the micro-grids before and after.
+
+    `wish` says what keeps the new plan out of its band, and the nearest band that it keeps.
+    """
 
     city: str
     within: str
@@ -53,12 +61,13 @@ class Replanned:
     after: gpd.GeoDataFrame
     lineage: pd.DataFrame
     findings: Findings
+    wish: Feasible
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: figures, moves, lineage."""
         return {
             "city": self.city, "within": self.within, "kept_old": self.kept_old, "written": self.written,
-            **self.figures,
+            **self.figures, "nearest_wish": self.wish.to_dict(),
             "moves": json.loads(self.moves.to_json(orient="records", force_ascii=False)),
             "lineage": json.loads(self.lineage.to_json(orient="records", force_ascii=False)),
             "findings": self.findings.counts(),
@@ -167,7 +176,7 @@ def split_again(
     figures = compare(here, before, after, band)
     return Replanned(
         str(city), within, keep_old, not dry_run, figures, moves, before.reset_index(drop=True),
-        after.reset_index(drop=True), lineage, found.findings,
+        after.reset_index(drop=True), lineage, found.findings, wish_of_plan(after, found.buildings, band),
     )  # fmt: skip
 
 
@@ -217,7 +226,7 @@ def judged_as_before(units: gpd.GeoDataFrame, before: gpd.GeoDataFrame, within: 
     outside = ~units["code"].str.startswith(within).to_numpy(dtype=bool)
     outside &= (was["households"].fillna(-1).astype(int).to_numpy() == units["households"].to_numpy())
     done = units.copy()
-    for column in ("within_band", "reason", "reason_zh"):
+    for column in [name for name in JUDGED if name in was and name in done]:
         done[column] = [old if out else new for old, new, out in zip(was[column], units[column], outside, strict=True)]
     return done
 

@@ -19,6 +19,7 @@ from gridmap.micro_grids.edit import Draft
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.lineage import flows, lineage_of
 from gridmap.micro_grids.moves import compare, move_list
+from gridmap.micro_grids.obstacles import wish_of_plan
 from gridmap.micro_grids.own_kinds import Own, own_kinds, sorts_of_zones
 from gridmap.micro_grids.places import welcome_outlines
 from gridmap.micro_grids.regroup import regroup
@@ -148,4 +149,5 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
     return Replanned(
         opened.city, opened.within, True, True, compare(moved, before, made.micro_grids, opened.band),
         move_list(moved, made.buildings, before, made.micro_grids), before, made.micro_grids, lineage, opened.findings,
+        wish_of_plan(made.micro_grids, made.buildings, opened.band),
     )  # fmt: skip

@@ -66,6 +66,8 @@ _COUNTS = (
 )
 _MICRO_GRID = (
     _CODE, _NAME, _PARENT, _KIND, _SITE, _HOUSEHOLDS, _RESIDENTS, *NEEDS, *_COUNTS,
+    _c("wish_reason", "text", "未达理想户数的原因（英文）", "Why the wish is missed", "wish_why"),
+    _c("wish_reason_zh", "text", "未达理想户数的原因", "Why the wish is missed (Chinese)", "wish_zh"),
     _c("stack", "text", "共用楼栋", "Shared footprint", None),
     _c("floor_from", "integer", "起始楼层", "Floor from", None),
     _c("floor_to", "integer", "终止楼层", "Floor to", None),

@@ -19,6 +19,7 @@ from gridmap.micro_grids.levels import crosses
 from gridmap.micro_grids.own_kinds import SortOf
 from gridmap.micro_grids.reasons import explain
 from gridmap.micro_grids.sorts import Sort, say_sorts
+from gridmap.micro_grids.wish_reasons import explain_wish
 from layers.schema import LAYERS
 
 __all__ = ["Regrouped", "count_up", "regroup"]
@@ -264,10 +265,11 @@ def _frame(
         np.where(shared, table.groupby("zone")["code"].transform("min").to_numpy(), None), dtype="object"
     )
     frame["derived"] = np.where(new, True, frame["derived"].fillna(True).astype(bool))
-    reasons = _reasons(table, frame, graph, cells, zone, band)
+    reasons, wishes = _reasons(table, frame, graph, cells, zone, band, [sort is None for sort in sorts])
     told = [None if kept else sort for sort, kept in zip(sorts, given.tolist(), strict=True)]
     reasons = say_sorts(reasons, told, frame["within_band"].tolist())
-    frame["reason"], frame["reason_zh"] = reasons["reason"].to_numpy(), reasons["reason_zh"].to_numpy()
+    for column, texts in (*reasons.items(), *wishes.items()):
+        frame[column] = texts.to_numpy()
     known = [column.name for column in LAYERS["micro_grids"] if column.name in frame]
     ordered = frame[[*known, *(name for name in frame if name not in known)]]
     return gpd.GeoDataFrame(ordered, geometry=areas[own], crs=cells.crs)
@@ -290,8 +292,10 @@ def _say_kinds(frame: pd.DataFrame, sorts: Sequence[Sort | None], given: np.ndar
 
 
 def _reasons(
-    table: pd.DataFrame, frame: pd.DataFrame, graph: CellGraph, cells: gpd.GeoDataFrame, zone: np.ndarray, band: Band
-) -> pd.DataFrame:
+    table: pd.DataFrame, frame: pd.DataFrame, graph: CellGraph, cells: gpd.GeoDataFrame, zone: np.ndarray, band: Band,
+    plain: Sequence[bool],
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Why micro-grids are out of the band, and why others miss the wish."""
     own = table["zone"].to_numpy()
     alone = np.bincount(zone, weights=cells["alone"], minlength=int(zone.max()) + 1) > 0
     grids = pd.factorize(frame["parent"], sort=True)[0]
@@ -313,7 +317,8 @@ def _reasons(
             ], dtype="object",
         ),
     )  # fmt: skip
-    return explain(graph, zone, told, band, total[zone_piece][own])
+    said = explain(graph, zone, told, band, total[zone_piece][own])
+    return said, explain_wish(graph, zone, told, band, plain)
 
 
 def _date(frame: gpd.GeoDataFrame, old: gpd.GeoDataFrame, areas: np.ndarray, day: str) -> None:

@@ -19,6 +19,7 @@ from gridmap.micro_grids.levels import LEVELS, Plan, Rules
 from gridmap.micro_grids.reasons import explain
 from gridmap.micro_grids.sorts import Sort, grid_reasons, say_sorts
 from gridmap.micro_grids.towers import share_out
+from gridmap.micro_grids.wish_reasons import explain_wish
 from layers.findings import Findings
 from layers.schema import LAYERS
 
@@ -297,6 +298,7 @@ def _micro_frame(
     old = [given.row("micro_grids", int(plan.given["micro_grids"][item])) for item in zone]
     sorts = [plan.sorts["micro_grids"][item] for item in zone]
     reasons = say_sorts(reasons, sorts, [band.holds(int(count)) for count in sums["households"]])
+    wishes = explain_wish(graph, plan.units["micro_grids"], table, band, [sort is None for sort in sorts])
     shared = table["zone"].duplicated(keep=False).to_numpy()
     first_code = table.groupby("zone")["code"].transform("min")
     frame = frame.assign(
@@ -316,6 +318,7 @@ def _micro_frame(
         within_band=[band.holds(int(count)) for count in sums["households"]],
         reason=reasons["reason"],
         reason_zh=reasons["reason_zh"],
+        **{name: wishes[name] for name in wishes},
         stack=first_code.where(shared, None).astype("object"),
         leader=pd.Series([_given_text(row, "leader") for row in old], dtype="object"),
         derived=~table["given"].to_numpy(),

@@ -11,6 +11,7 @@ import pytest
 import shapely
 from shapely import box
 
+from gridmap.micro_grids.band import Band
 from gridmap.quality import Quality, measure_quality
 from gridmap.stores import create_store
 from layers.errors import MissingLayer
@@ -24,7 +25,7 @@ def frame(shapes: list, **columns: object) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=shapes, crs=CRS)
 
 
-def measured(path: Path, **changed: pd.DataFrame) -> Quality:
+def measured(path: Path, *, facts: dict[str, str] | None = None, **changed: pd.DataFrame) -> Quality:
     """Five squares of 100 m in a row: 25, 40, 12 households, a park, and a village of 9; a street between 1 and 2."""
     squares = [box(x, 0, x + 100, 100) for x in range(0, 500, 100)]
     whole = box(0, 0, 500, 100)
@@ -47,8 +48,8 @@ def measured(path: Path, **changed: pd.DataFrame) -> Quality:
             **{"class": ["residential", "footway"]},
         ),
     } | changed  # fmt: skip
-    facts = {"settings": json.dumps({"split": {"households": [15, 25, 40]}}), "households_in": "86", "name": "小城"}
-    with create_store(path, crs=CRS, **facts) as store:
+    known = {"settings": json.dumps({"split": {"households": [15, 25, 40]}}), "households_in": "86", "name": "小城"}
+    with create_store(path, crs=CRS, **known, **(facts or {})) as store:
         store.write_all(frames.items())
         return measure_quality(store)
 
@@ -92,7 +93,9 @@ def test_what_is_wrong_shows(tmp_path: Path) -> None:
 def test_the_sentences_name_every_exception_with_people(tmp_path: Path) -> None:
     lines = measured(tmp_path / "city.gpkg").sentences()
     assert "66.7%" in lines[0] and "25.0% of the boundary" in lines[2]
-    assert [line.split()[0] for line in lines[3:]] == [CODES[2], CODES[4]]
+    assert lines[3].startswith("whole city: (15, 25, 40) cannot be kept: at (250, 50), 12 households in e: cut off by")
+    assert lines[3].endswith("nearest wish that works: (12, 25, 40)")
+    assert [line.split()[0] for line in lines[4:]] == [CODES[2], CODES[4], CODES[1]]
 
 
 def test_plain_figures_are_json(tmp_path: Path) -> None:
@@ -103,3 +106,41 @@ def test_plain_figures_are_json(tmp_path: Path) -> None:
 def test_without_micro_grids_there_is_nothing_to_measure(tmp_path: Path) -> None:
     with create_store(tmp_path / "empty.gpkg", crs=CRS) as store, pytest.raises(MissingLayer):
         measure_quality(store)
+
+
+def test_what_prevents_the_band_and_the_nearest_that_works_are_named_in_both_languages(tmp_path: Path) -> None:
+    ((area, found),) = measured(tmp_path / "city.gpkg").nearest
+    assert area == "" and [item.micro_grid for item in found.obstacles] == [CODES[2]]
+    assert found.obstacles[0].buildings == ("e",)
+    assert found.sentence_zh == "15-40户无法处处满足：(250, 50)处e共12户：被隔开；最接近的可行范围为12-40户（目标25户）"
+    told = measured(tmp_path / "other.gpkg").to_dict()["nearest"][0]
+    assert told["wish"] == [12, 25, 40] and told["sentence_zh"] == found.sentence_zh
+
+
+def test_what_misses_the_wish_stands_in_a_list_of_its_own(tmp_path: Path) -> None:
+    quality = measured(tmp_path / "city.gpkg")
+    assert quality.missed["code"].tolist() == [CODES[1]] and quality.city.missed == 1
+    assert [item.missed for item in quality.grids] == [1, 0]
+
+
+def test_an_area_with_a_band_of_its_own_is_judged_by_that(tmp_path: Path) -> None:
+    own = json.dumps({GRID: [10, 12, 30]})
+    quality = measured(tmp_path / "city.gpkg", facts={"bands": own})
+    first, _ = quality.grids
+    assert quality.bands == {GRID: (10, 12, 30)}
+    assert first.in_band == pytest.approx(2 / 3, abs=1e-4) and first.out == 1  # 25 and 12 hold, 40 does not
+    assert first.deviation == pytest.approx((13 + 28 + 0) / 12 / 3, abs=1e-4)
+    assert {area: found.wish for area, found in quality.nearest} == {"": Band(15, 25, 40), GRID: Band(10, 12, 40)}
+
+
+def test_grids_and_communities_stand_beside_their_bands(tmp_path: Path) -> None:
+    grids = frame(
+        [box(0, 0, 300, 100), box(300, 0, 520, 100)], code=[GRID, OTHER], name=["一", "二"], households=[377, 120],
+        kind=["base", "base"], reason=[None, "its community has no more"], reason_zh=[None, "户数不足"],
+    )  # fmt: skip
+    quality = measured(tmp_path / "city.gpkg", grids=grids)
+    level = {item.level: item for item in quality.levels}["grids"]
+    assert (level.counted, level.in_band, level.low, level.high, level.nested) == (2, 0.5, 300, 500, 0.5)
+    assert level.deviation == pytest.approx((23 + 280) / 400 / 2, abs=1e-4)
+    assert quality.level_exceptions["reason_zh"].tolist() == ["户数不足"]
+    assert any(OTHER in line and "no more" in line for line in quality.sentences())

@@ -210,3 +210,15 @@ def test_a_store_of_an_older_gridmap_is_split_again_and_says_what_it_lacks(city:
         special.reset_index(drop=True)
     ) or len(special) == 0
     assert broken(city) == []
+
+
+def test_a_band_that_cannot_be_kept_is_told_with_what_prevents_it(city: Path) -> None:
+    done = run("split", city, "--households", 24, 25, 26, "--dry-run")
+    assert "(24, 25, 26) cannot be kept: at (" in done.output and "nearest wish that works: (" in done.output
+    assert "24-26户无法处处满足" in done.output
+    told = json.loads(run("split", city, "--households", 24, 25, 26, "--dry-run", "--json").output)["nearest_wish"]
+    low, _, high = told["wish"]
+    assert low < 24 and high >= 26 and len(told["obstacles"]) > 5
+    loads = [item["households"] for item in told["obstacles"]]
+    assert min(loads) == low and max(*loads, 26) == high
+    assert "cannot be kept" not in run("split", city, "--households", *told["wish"], "--keep-old", "--dry-run").output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from flask.testing import FlaskClient
 
 from tests.webapp.small_city import CODES
@@ -23,3 +25,19 @@ def test_leaders_have_no_page_of_quality(clients: dict[str, FlaskClient]) -> Non
     for role in ("grid_leader", "grid_member"):
         assert clients[role].get("/quality").status_code == 403
         assert "/quality" not in clients[role].get("/").text
+
+
+def test_the_page_has_every_figure_of_the_report(clients: dict[str, FlaskClient]) -> None:
+    told = clients["admin"].get("/quality.json").get_json()
+    assert {"bands", "levels", "nearest", "missed", "exceptions", "level_exceptions"} <= set(told)
+    for lang, words in (
+        ("zh", ["平均偏差", "连成一片", "紧凑度", "沿街道屏障", "逐级包含", "户数一致", "由多块组成", "社区与网格"]),
+        ("en", ["Mean deviation", "In one piece", "On streets and barriers", "Nested", "Households agree"]),
+    ):
+        page = clients["admin"].get(f"/quality?lang={lang}").text
+        assert [word for word in words if word not in page] == []
+        sentence = told["nearest"][0]["sentence_zh" if lang == "zh" else "sentence"]
+        assert (sentence in html.unescape(page)) == bool(told["nearest"][0]["obstacles"])
+    columns = {name for item in told["communities"] for name in item}
+    named = {"in_band", "deviation", "connected", "compactness", "on_lines", "nested", "out", "silent", "missed"}
+    assert columns >= named

@@ -36,8 +36,9 @@ def show() -> ResponseReturnValue:
     told = json.loads(kept_text("quality", _made))
     lived = [row for row in told["exceptions"] if row["households"] > 0] if told else []
     return render_template(
-        "quality.html", told=told, exceptions=lived[:_MOST], most=_MOST, n=len(lived), user=get_user()
-    )
+        "quality.html", told=told, exceptions=lived[:_MOST], missed=told["missed"][:_MOST] if told else [], most=_MOST,
+        n=len(lived), user=get_user(),
+    )  # fmt: skip
 
 
 @bp.get("/quality.json")
