@@ -277,11 +277,14 @@ def _part_overlaps(
     for a, b, overlap in zip(left.tolist(), right.tolist(), shared.tolist(), strict=True):  # few, each on the last
         big, small = (a, b) if (area[a], a) >= (area[b], b) else (b, a)
         rest = shapely.set_precision(shapely.difference(geometry[big], geometry[small]), _GRID_M)
+        kept, named = f"the shared ground counts to {codes[small]}", big
         if rest.is_empty:
             # The two are the same ground: halve it, so that both keep a place to stand on.
             halves = divide_footprint(_one(geometry[small]), 2)
             if len(halves) == 2:
                 geometry[small], rest = shapely.set_precision(np.array(halves, dtype=object), _GRID_M)
+                # Now the smaller one may lie in two micro-grids: the finding is its own.
+                kept, named = f"nothing else is left of {codes[big]}: each has half of the ground", small
             else:
                 continue
         geometry[big] = rest
@@ -290,8 +293,7 @@ def _part_overlaps(
                 "buildings", "overlap_resolved",
                 f"footprints of {codes[a]} and {codes[b]} overlap by {overlap:.1f} m2 and hold too many households "
                 "together for one micro-grid",
-                f"the shared ground counts to {codes[small]}",
-                code=codes[big],
+                kept, code=codes[named],
             )
     return geometry
 

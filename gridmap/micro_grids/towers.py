@@ -21,6 +21,8 @@ __all__ = ["Part", "divide_building", "divide_footprint", "share_out"]
 #: two flats of about 6 m of facade each); and the least that a piece may have where a wider one would not fit.
 UNIT_LENGTH_M, UNIT_AREA_M2 = 12.0, 180.0
 TIGHT_LENGTH_M, TIGHT_AREA_M2 = 8.0, 100.0
+#: What it costs a number of pieces that they cannot make good units without a neighbour's help.
+_LEFT_OVER = 0.5
 #: Pieces lie on this grid, so that two neighbours have the same corners.
 _GRID_M = 0.001
 
@@ -217,6 +219,9 @@ def _best_count(footprint: shapely.Polygon, households: int, band: Band, levels:
         # A piece narrower than an entrance is a makeshift.
         cost = 0.3 * max(0, count - wide)
         big, more = households // count + 1, households % count
+        # Five pieces of 14 leave one over where the building stands alone; six of 12 pair off.
+        if big <= band.wish_high and not _closes(households, count, band):
+            cost += _LEFT_OVER
         for load, times in ((big, more), (big - 1, count - more)):
             if times:
                 floors = _best_bands(load, band, levels)
@@ -225,6 +230,15 @@ def _best_count(footprint: shapely.Polygon, households: int, band: Band, levels:
         if cost < best_cost - 1e-9:
             best, best_cost = count, cost
     return best
+
+
+def _closes(households: int, count: int, band: Band) -> bool:
+    """Whether so many equal pieces of a building make units within the wish among themselves."""
+    small, big = households // count, -(-households // count)
+    return any(
+        count // units * small >= band.wish_low and -(-count // units) * big <= band.wish_high
+        for units in range(-(-households // band.wish_high), households // band.wish_low + 1)
+    )
 
 
 def _suits(households: int, band: Band, *, stacked: bool) -> float:

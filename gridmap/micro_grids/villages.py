@@ -27,7 +27,9 @@ class VillageRules:
 
     `gap_m` is the widest gap between footprints of one settlement (villages in practice lie 50-80 m from the next
     house at most); `density` the households a square kilometre above which ground is a town; `house` the most
-    households that a building has on average; `most` the most households of a village. Proposals, no norm is known.
+    households that a building has on average; `most` the most households of a village; `built` the share of ground
+    under buildings of any kind from which on it is a town, where offices, works or homes of unknown number stand
+    between. Proposals, no norm is known.
     """
 
     on: bool = True
@@ -35,6 +37,7 @@ class VillageRules:
     density: float = 1000.0
     house: float = 8.0
     most: int = 300
+    built: float = 0.05
 
 
 @dataclass
@@ -76,7 +79,9 @@ def find_settlements(
     of_atom = np.full(len(geometry), -1, dtype=np.int64)
     homes = np.flatnonzero(households > 0)
     total = float(households.sum())
-    if not rules.on or not len(homes) or total / max(area_m2, 1.0) * 1e6 > rules.density:
+    built = float(shapely.area(geometry).sum())
+    town = total * 1e6 > rules.density * area_m2 or built > rules.built * area_m2
+    if not rules.on or not len(homes) or town:
         return Settlements(of_atom, np.zeros(0, dtype=bool), np.zeros(0))
     left, right = shapely.STRtree(geometry[homes]).query(geometry[homes], predicate="dwithin", distance=rules.gap_m)
     ties = coo_matrix((np.ones(len(left), np.int8), (left, right)), shape=(len(homes),) * 2)

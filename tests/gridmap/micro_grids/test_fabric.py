@@ -115,9 +115,24 @@ def test_a_tower_on_a_podium_that_does_not_fit_is_parted_with_a_finding() -> Non
 
 def test_the_same_ground_twice_still_gives_each_a_place() -> None:
     town = buildings([shapely.box(0, 0, 40, 10)] * 2, [30, 35])
-    atoms = make_atoms(town, BAND, Findings())
+    findings = Findings()
+    atoms = make_atoms(town, BAND, findings)
     assert atoms.households.tolist() == [30, 35]
     assert all(shape.area > 1 for shape in atoms.geometry)
+    assert [item.code for item in findings] == ["B0"] and "half" in next(iter(findings)).done
+
+
+def test_a_building_that_gives_half_of_its_ground_says_so_itself() -> None:
+    # A complex drawn once as a whole and once as its two wings: nothing is left of the whole.
+    wings = [shapely.box(0, 0, 40, 20), shapely.box(40, 0, 70, 20)]
+    town = buildings([shapely.box(0, 0, 70, 20), *wings], [38, 30, 30])
+    findings = Findings()
+    atoms = make_atoms(town, BAND, findings)
+    halved = [item for item in findings if "half" in item.done]
+    assert len(halved) == 1 and halved[0].code in ("B1", "B2")
+    own = atoms.parts[atoms.parts["building"] == int(halved[0].code[1:])]["atom"]
+    left = shapely.area(atoms.geometry[own.to_numpy()]).sum()
+    assert left == pytest.approx(wings[int(halved[0].code[1:]) - 1].area / 2, rel=0.01)
 
 
 def test_points_and_hair_thin_footprints_keep_their_households() -> None:

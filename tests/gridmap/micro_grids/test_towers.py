@@ -57,8 +57,17 @@ def test_known_entrances_become_that_many_strips() -> None:
 
 def test_unknown_entrances_are_small_enough_to_join_each_other_where_the_length_allows() -> None:
     parts = divide_building(SLAB, 61, BAND)
-    assert [part.households for part in parts] == [13, 12, 12, 12, 12]
+    assert [part.households for part in parts] == [11, 10, 10, 10, 10, 10]
     assert not any(part.known for part in parts)
+
+
+@pytest.mark.parametrize("households", range(41, 160))
+def test_a_lone_building_is_divided_so_that_its_pieces_make_good_units_alone(households: int) -> None:
+    parts = [part.households for part in divide_building(shapely.box(0, 0, 200, 14), households, BAND)]
+    assert sum(parts) == households
+    # Neighbouring pieces in runs of about equal number: some number of runs is within the wish throughout.
+    runs = [np.array_split(np.array(parts), count) for count in range(1, len(parts) + 1)]
+    assert any(all(20 <= run.sum() <= 30 for run in cut) for cut in runs)
 
 
 def test_a_short_building_becomes_pieces_that_meet_the_wish_themselves() -> None:

@@ -78,6 +78,11 @@ def test_a_town_is_not_a_village() -> None:
     assert not find_settlements(town, np.full(40, 9), 1e7, VillageRules()).village.any()  # big, not small houses
     assert find_settlements(town, np.full(40, 2), 1e7, VillageRules()).village.all()
     assert not find_settlements(town, np.full(40, 2), 1e7, VillageRules(on=False)).any
+    # Few homes between works that fill the ground stand in a town too.
+    works = shapely.box(np.arange(5) * 250.0, 100, np.arange(5) * 250.0 + 240, 600)
+    mixed, homes = np.concatenate([town, works]), np.r_[np.full(40, 2), np.zeros(5, dtype=int)]
+    assert not find_settlements(mixed, homes, 1e7, VillageRules()).any
+    assert find_settlements(mixed, homes, 2e7, VillageRules()).any
 
 
 def test_villages_can_be_switched_off() -> None:
