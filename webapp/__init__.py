@@ -14,7 +14,7 @@ from flask_wtf import CSRFProtect
 from gridmap.maps import install_assets
 from gridmap.stores import open_store
 from layers.errors import BadSettings
-from webapp import auth, errors, guard, language, replies, security, store, tile_values, tiles, walks
+from webapp import auth, errors, guard, language, replies, security, store, tile_door, tile_values, tiles, walks
 from webapp.instance import secret_key
 from webapp.views import assets, equity, export, findings, maps, quality, users, ways
 from webapp.views import data as data_views
@@ -85,7 +85,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
 
     Bootstrap5(app)
     CSRFProtect(app)
-    for part in (security, language, errors, store, auth, guard, replies, walks, tiles, tile_values):
+    for part in (security, language, errors, store, auth, guard, replies, walks, tiles, tile_values, tile_door):
         part.init_app(app)
     for view in (maps, data_views, tile_views, export, findings, quality, equity, ways, users, assets):
         app.register_blueprint(view.bp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
@@ -15,7 +16,7 @@ from gridmap.accounts import hash_password, password_fits
 from gridmap.roles import User
 from gridmap.stores import Account
 from webapp.attempts import Attempts
-from webapp.guard import public
+from webapp.guard import DATA_PATHS, public
 from webapp.language import say
 from webapp.store import get_account, get_store
 
@@ -45,6 +46,16 @@ class LoggedIn(UserMixin):
         return f"{self._mark}:{self.id}"
 
 
+class QuietSessions(SecureCookieSessionInterface):
+    """Sessions whose cookie is not written again with every tile: pages and forms keep them going."""
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Whether an answer carries the cookie."""
+        if request.path.startswith(DATA_PATHS):
+            return session.modified
+        return super().should_set_cookie(app, session)
+
+
 class LoginForm(FlaskForm):
     """Name and password."""
 
@@ -55,6 +66,7 @@ class LoginForm(FlaskForm):
 
 def init_app(app: Flask) -> None:
     """Make sessions known to the service."""
+    app.session_interface = QuietSessions()
     manager = LoginManager(app)
     manager.login_view = "auth.login"
     manager.login_message = None

@@ -12,7 +12,7 @@ from flask import Flask, current_app, g
 from gridmap.stores import Account, Store, open_store
 from gridmap.stores.keepers import gpkg_path
 
-__all__ = ["close_store", "get_account", "get_store", "init_app"]
+__all__ = ["close_store", "get_account", "get_account_stamp", "get_store", "init_app"]
 
 #: Accounts kept in memory, against names made up by who knocks at the door.
 _MOST_ACCOUNTS = 5000
@@ -50,22 +50,27 @@ class Shared:
                 return fresh[1]
             return kept[1]
 
-    def account(self, name: str) -> Account | None:
-        """An account as it is now; read again only where something in the store changed since."""
+    def stamp(self) -> Any:
+        """The state of the store: another one after every change; None where asking costs as much as reading."""
         store = self.get()
         stamp = store.stamp()
-        if stamp is None:
-            return store.account(name)
-        mark = (id(store), stamp)
+        return None if stamp is None else (id(store), stamp)
+
+    def account(self, name: str) -> tuple[Account | None, Any]:
+        """An account as it is now, read again only where the store changed since, and the state it is of."""
+        store, mark = self.get(), self.stamp()
+        if mark is None:
+            return store.account(name), None
         if self._accounts[0] != mark:
             self._accounts = (mark, {})
         known = self._accounts[1]
-        if name in known:
-            return known[name]
-        if len(known) >= _MOST_ACCOUNTS:
-            known.clear()
-        account = known[name] = store.account(name)
-        return account
+        try:
+            return known[name], mark
+        except KeyError:
+            account = store.account(name)
+        if len(known) < _MOST_ACCOUNTS:
+            known[name] = account
+        return account, mark
 
     def close(self) -> None:
         """Let go of files and connections."""
@@ -101,7 +106,13 @@ def get_store() -> Store:
 def get_account(name: str) -> Account | None:
     """An account as it is now."""
     shared: Shared = current_app.extensions["store"]
-    return shared.account(name)
+    account, g.account_stamp = shared.account(name)
+    return account
+
+
+def get_account_stamp() -> Any:
+    """The state of the store that the account of this request was read at; None where it is not known."""
+    return g.get("account_stamp")
 
 
 def close_store(_: BaseException | None = None) -> None:

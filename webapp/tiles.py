@@ -15,14 +15,22 @@ from gridmap.maps.tiles.cut import tile_box
 from gridmap.maps.tiles.mvt import keep
 from gridmap.maps.tiles.plan import tile_layer
 from gridmap.maps.tiles.shelf import Shelf, TilesOf, Version, keys_of
+from gridmap.roles import User, may
 from layers.errors import NotFound, NotYourArea
 from webapp.replies import Kept
 from webapp.seen import GROUND, Seen
 
-__all__ = ["Tiles", "get_tiles", "init_app", "seen_box", "tile_degrees"]
+__all__ = ["TILE_HEADERS", "Tiles", "get_tiles", "init_app", "seen_box", "tile_degrees"]
 
 Box = tuple[float, float, float, float]
 
+#: What goes with the bytes of a tile.
+TILE_HEADERS = {
+    "Content-Type": "application/vnd.mapbox-vector-tile",
+    "Content-Encoding": "gzip",
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "Vary": "Cookie",
+}
 #: Sets of rows kept in memory: one for each area and layer that somebody asked about.
 _MOST_SCOPES = 512
 
@@ -100,6 +108,17 @@ class Tiles:
                 self._scopes.popitem(last=False)
         return found
 
+    def at_hand(
+        self, user: User, areas: tuple[str, ...], version: Version, names: str, z: int, x: int, y: int
+    ) -> bytes | None:
+        """What `tile` gives, where it was made before or needs no making; None where it has to be asked."""
+        if areas == ("",) and "," not in names:
+            tiles = version.layers.get(names)
+            if tiles is None or not may(user, f"layer.{names}.view") or not tiles.minzoom <= z <= tiles.maxzoom:
+                return None
+            return tiles.get(z, x, y)
+        return self._made.get(_key(version, names, user, areas, z, x, y)) or None
+
     def tile(self, seen: Seen, version: Version, names: list[str], z: int, x: int, y: int) -> bytes | None:
         """A tile of one or several layers, packed with gzip, without what the person may not see.
 
@@ -130,15 +149,19 @@ class Tiles:
                 parts.append((tiles, mine))
         if not parts:
             raise refusal or NotFound("name the layers whose tiles you want")
-        if len(parts) == 1 and parts[0][1] is None:
+        if len(parts) == len(names) == 1 and parts[0][1] is None:
             return parts[0][0].get(z, x, y)
-        key = "\n".join([version.name, *(tiles.name for tiles, _ in parts), "", *seen.reach, "", f"{z}/{x}/{y}"])
-        key += f"\n{seen.user.role}"
+        key = _key(version, ",".join(names), seen.user, seen.reach, z, x, y)
         made = self._made.get(key)
         if made is None:
             made = _made(parts, z, x, y)
             self._made.put(key, made)
         return made or None
+
+
+def _key(version: Version, names: str, user: User, areas: tuple[str, ...], z: int, x: int, y: int) -> str:
+    """Names a tile made for everyone of the same role and area."""
+    return "\n".join([version.name, names, user.role, *areas, "", f"{z}/{x}/{y}"])
 
 
 def _made(parts: list[tuple[TilesOf, np.ndarray | None]], z: int, x: int, y: int) -> bytes:

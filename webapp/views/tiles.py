@@ -16,11 +16,12 @@ from gridmap.maps.tiles.shelf import TilesOf, Version, keys_of
 from gridmap.maps.values import values_document
 from layers.errors import NotFound, NotYourArea, WrongCall
 from layers.schema import LAYERS
-from webapp.guard import get_seen, needs
+from webapp.guard import get_seen, get_user, needs
 from webapp.replies import data_answer
 from webapp.seen import Seen
+from webapp.tile_door import remember
 from webapp.tile_values import measure_list, values_of
-from webapp.tiles import get_tiles, seen_box
+from webapp.tiles import TILE_HEADERS, get_tiles, seen_box
 
 __all__ = ["bp", "layers_document"]
 
@@ -50,12 +51,9 @@ def tile(version: str, names: str, z: int, x: int, y: int) -> Response:
     """A tile; `names` are layers with commas between."""
     tiles = get_tiles()
     packed = tiles.tile(get_seen(), tiles.version(version), names.split(",")[: len(PLAN)], z, x, y)
+    remember(request.environ, get_user())
     answer = make_response(packed or b"", 200 if packed else 204)
-    if packed:
-        answer.headers["Content-Type"] = "application/vnd.mapbox-vector-tile"
-        answer.headers["Content-Encoding"] = "gzip"
-    answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
-    answer.headers["Vary"] = "Cookie"
+    answer.headers.update({name: text for name, text in TILE_HEADERS.items() if packed or "Content" not in name})
     return answer
 
 
