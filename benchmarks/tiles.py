@@ -255,8 +255,8 @@ def main() -> None:
             theirs = asked(port, paths, {"Accept-Encoding": "gzip"}, options.clients, options.seconds, started.pid,
                            ("postgres",))
             said("tipg (uvicorn, 2 workers), one column", theirs)
-            print(f"requests a second: {rows['admin']['req/s'] / theirs['req/s']:.1f} times as many; processor time of one: "
-                  f"1/{theirs['CPU ms'] / rows['admin']['CPU ms']:.1f}")
+            times, processor = rows["admin"]["req/s"] / theirs["req/s"], theirs["CPU ms"] / rows["admin"]["CPU ms"]
+            print(f"requests a second: {times:.1f} times as many; processor time of one: 1/{processor:.1f}")
         finally:
             started.terminate()
             started.wait()
