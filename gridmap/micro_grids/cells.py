@@ -89,7 +89,8 @@ def _outlines(areas: np.ndarray, unit: np.ndarray, count: int) -> dict[int, shap
     shells = np.bincount(of_unit[outer], minlength=count)
     good = (shells == 1) & ~knotted
     lowest = points[corner[start[:-1]]]
-    order = np.lexsort((-lowest[:, 1], -lowest[:, 0], ~outer, of_unit))  # outer rings first, then as GEOS has them
+    # Outer rings first, then holes as GEOS has them: the longest, and of those the last by its lowest corner.
+    order = np.lexsort((-lowest[:, 1], -lowest[:, 0], -np.diff(start), ~outer, of_unit))
     order = order[good[of_unit[order]]]
     length = np.diff(start)[order]
     offset = np.r_[0, np.cumsum(length)]

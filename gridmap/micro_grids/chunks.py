@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gridmap.micro_grids.edges import Edges, face_edges
-from gridmap.micro_grids.fabric import Fabric, containing, faces_of, home_of, node, units_of, well_inside
+from gridmap.micro_grids.edges import face_edges
+from gridmap.micro_grids.fabric import Fabric, containing, home_of, units_of
 from gridmap.micro_grids.given import Given
 from gridmap.micro_grids.graph import make_graph
 from gridmap.micro_grids.levels import LEVELS, Rules, derive_communities
+from gridmap.micro_grids.noding import Faces, faces_of, node, well_inside
 from gridmap.micro_grids.places import Places
 
 __all__ = ["Chunk", "Ground", "make_chunks"]
@@ -94,18 +95,17 @@ def make_chunks(given: Given, ground: Ground, rules: Rules) -> list[Chunk]:
     for level in used:
         skeleton += list(shapely.boundary(shapely.set_precision(_areas(given, level), _GRID_M)))
     noded = node(skeleton)
-    blocks = faces_of(noded, outline)
+    cut = faces_of(noded, outline)
+    blocks, block = cut.areas, np.arange(len(cut))
     block_home, several = home_of(blocks, ground.geometry)
-    faces, block = blocks, np.arange(len(blocks))
     if len(several):
         # A building on a street line stays whole with the block that holds most of it.
-        noded = node([noded, *shapely.boundary(ground.geometry[several])])
-        faces = faces_of(noded, outline)
-        middle = well_inside(faces)
-        owned = containing(ground.geometry[several], middle)
-        block = np.where(owned >= 0, block_home[several[np.maximum(owned, 0)]], containing(blocks, middle))
-    edges = face_edges(faces)
-    keys = _given_keys(given, faces, edges, used)
+        noded = node(shapely.boundary(ground.geometry[several]), onto=noded)
+        cut = faces_of(noded, outline)
+        owned = containing(ground.geometry[several], cut.middle)
+        block = np.where(owned >= 0, block_home[several[np.maximum(owned, 0)]], containing(blocks, cut.middle))
+    faces = cut.areas
+    keys = _given_keys(given, cut, used)
     names, group = np.unique(keys, axis=0, return_inverse=True)
     group = group.ravel().astype(np.int64)
     home = home_of(faces, ground.geometry)[0]
@@ -119,7 +119,7 @@ def make_chunks(given: Given, ground: Ground, rules: Rules) -> list[Chunk]:
             names = np.vstack([names, np.repeat(names[number : number + 1], int(label.max()), axis=0)])
             made += int(label.max())
     outlines = _joined(faces, chunk, made)
-    return _filled(outlines, names, given, ground, shapely.get_parts(noded), rules)
+    return _filled(outlines, names, given, ground, noded.lines, rules)
 
 
 def _areas(given: Given, level: str) -> np.ndarray:
@@ -136,14 +136,14 @@ def _dividing(given: Given) -> list[str]:
     return used + (told[:1] or ([] if "communities" in given.frames else lower[:1]))
 
 
-def _given_keys(given: Given, faces: np.ndarray, edges: Edges, used: Sequence[str]) -> np.ndarray:
+def _given_keys(given: Given, cut: Faces, used: Sequence[str]) -> np.ndarray:
     """Position of the given district, street and community of each face, -1 for none; one column each."""
-    _, found = units_of(faces, well_inside(faces), edges, [_areas(given, level) for level in used])
-    units = np.full((len(faces), len(given.levels)), -1, dtype=np.int64)
+    _, found = units_of(cut.areas, cut.middle, cut.edges, [_areas(given, level) for level in used])
+    units = np.full((len(cut), len(given.levels)), -1, dtype=np.int64)
     for column, level in enumerate(used):
         units[:, given.levels.index(level)] = found[:, column]
     of_faces = given.of_cells(units)
-    nothing = np.full(len(faces), -1, dtype=np.int64)
+    nothing = np.full(len(cut), -1, dtype=np.int64)
     return np.column_stack([of_faces.get(level, nothing) for level in LEVELS[:3]])
 
 
@@ -170,7 +170,7 @@ def _filled(
         bounds = bounds[shapely.covers(outline, bounds)]
         below = {level: (_plain(_areas(given, level)[near[level]]), near[level].astype(np.int64)) for level in lower}
         known = {level: int(names[number, column]) for column, level in enumerate(LEVELS[:3])}
-        chunks.append(Chunk(_plain(outline), _plain(bounds), atoms, part, known, below, implied, rules, lost))
+        chunks.append(Chunk(_plain(outline), bounds, atoms, part, known, below, implied, rules, lost))
     return chunks
 
 

@@ -16,13 +16,14 @@ import shapely
 from scipy.ndimage import label as connected_squares
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from gridmap.micro_grids.edges import Edges, face_edges
+from gridmap.micro_grids.edges import Edges
 from gridmap.micro_grids.lines import BARS, HARD
+from gridmap.micro_grids.noding import faces_of, node
 from gridmap.micro_grids.sides import beyond_sides, hard_segments
 from gridmap.micro_grids.stitch import onto_outline
 from gridmap.micro_grids.strips import REACH_M, sources_of_blocks
 
-__all__ = ["Fabric", "containing", "faces_of", "home_of", "make_fabric", "node", "units_of", "well_inside"]
+__all__ = ["Fabric", "containing", "home_of", "make_fabric", "units_of"]
 
 GRID_M = 0.001
 #: Distance between points along a footprint, metres: 6 m cut buildings in a test on real data, and the footprint pass
@@ -115,27 +116,20 @@ def make_fabric(
     near += [shapely.boundary(shapely.set_precision(areas, GRID_M)) for areas in levels]
     near.append(np.array(_far_from_buildings(outline, atoms), dtype=object))
     more = np.concatenate(near)
-    if skeleton is None:
-        bounds = node([shapely.boundary(outline), *more])
-    elif len(more):
-        bounds = node([*skeleton, *more])
-    else:
-        bounds = shapely.multilinestrings(skeleton)
-    blocks = faces_of(bounds, outline)
+    bounds = node([*([shapely.boundary(outline)] if skeleton is None else skeleton), *more])
+    ground = faces_of(bounds, outline)
+    blocks = ground.areas
 
     block_of_atom, samples, sample_atom = _sample(blocks, atoms)
     strengths = np.zeros(len(lines)) if strengths is None else strengths
-    sources = sources_of_blocks(blocks, block_of_atom, samples, sample_atom, streets, lines[strengths >= BARS])
+    sources = sources_of_blocks(ground, block_of_atom, samples, sample_atom, streets, lines[strengths >= BARS])
     ridges = _ridges(blocks, sources, samples, sample_atom)
     inside = atoms[shapely.intersects(atoms, outline)] if len(atoms) else atoms
-    everything = node([bounds, *shapely.boundary(inside), *ridges])
-    faces = faces_of(everything, outline)
-
-    middle = well_inside(faces)
+    cut = faces_of(node([*shapely.boundary(inside), *ridges], onto=bounds), outline)
+    faces, middle, edges = cut.areas, cut.middle, cut.edges
     block = containing(blocks, middle)
     owned = containing(atoms, middle) if len(atoms) else np.full(len(faces), -1, dtype=np.int64)
     label = _label(middle, block, owned, sources, samples, sample_atom)
-    edges = face_edges(faces)
     unit, units = units_of(faces, middle, edges, levels)
     hard = hard_segments(edges, lines, strengths)
     # A footprint stays whole, whatever runs through it.
@@ -148,28 +142,6 @@ def make_fabric(
         outer = np.unique(np.vstack([edges.start[~edges.inner], edges.end[~edges.inner]]), axis=0)
         faces = onto_outline(faces, outer, given)
     return Fabric(faces, cell, atom, units[one_each], edges, cut_atoms, beyond)
-
-
-def node(lines: list[shapely.Geometry]) -> shapely.Geometry:
-    """All lines cut where they meet, on the millimetre grid (snap-rounding of GEOS OverlayNG)."""
-    return shapely.union_all(np.array(lines, dtype=object), grid_size=GRID_M)
-
-
-def faces_of(noded: shapely.Geometry, outline: shapely.Geometry) -> np.ndarray:
-    """Faces of noded lines that lie in the outline, in an order that depends on the geometry alone."""
-    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
-    faces = faces[shapely.intersects(outline, well_inside(faces))]
-    faces = shapely.normalize(faces)
-    bounds = np.round(shapely.bounds(faces), 3)
-    return faces[np.lexsort((np.round(shapely.area(faces), 4), *bounds.T[::-1]))]
-
-
-def well_inside(faces: np.ndarray) -> np.ndarray:
-    """A point of each face that does not lie in a spike of it: the centroid where it is inside."""
-    found = shapely.centroid(faces)
-    beside = ~shapely.contains(faces, found)
-    found[beside] = shapely.point_on_surface(faces[beside])
-    return found
 
 
 def _far_from_buildings(outline: shapely.Geometry, atoms: np.ndarray) -> list[shapely.Geometry]:

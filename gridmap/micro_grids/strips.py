@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from gridmap.micro_grids.edges import face_edges
+from gridmap.micro_grids.noding import Faces
 
 __all__ = ["REACH_M", "sources_of_blocks"]
 
@@ -16,7 +16,7 @@ REACH_M = 60.0
 
 
 def sources_of_blocks(
-    blocks: np.ndarray,
+    ground: Faces,
     home: np.ndarray,
     samples: np.ndarray,
     sample_atom: np.ndarray,
@@ -30,8 +30,8 @@ def sources_of_blocks(
 
     Parameters
     ----------
-    blocks
-        Polygons of a noded tiling, metric CRS.
+    ground
+        Blocks, from `gridmap.micro_grids.noding.faces_of`.
     home
         Block of each building piece.
     samples, sample_atom
@@ -47,7 +47,9 @@ def sources_of_blocks(
 
     Examples
     --------
-    >>> blocks = shapely.box([0, 0], [0, 10], [90, 90], [10, 80])
+    >>> from gridmap.micro_grids.noding import faces_of, node
+    >>> outline = shapely.box(0, 0, 90, 80)
+    >>> blocks = faces_of(node([outline.exterior, shapely.LineString([(0, 10), (90, 10)])]), outline)
     >>> nothing = np.empty(0, dtype=object)
     >>> found = sources_of_blocks(blocks, np.array([1]), np.array([[40.0, 30.0]]), np.array([0]), None, nothing)
     >>> {block: points.tolist() for block, points in found.items()}
@@ -59,11 +61,12 @@ def sources_of_blocks(
     order = np.argsort(block, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(block[order]) > 0])
     own = {int(block[here[0]]): here for here in np.split(order, starts[1:]) if block[here[0]] >= 0}
+    blocks = ground.areas
     width = 2.0 * shapely.area(blocks) / np.maximum(shapely.length(blocks), 1e-9)
     strips = [number for number in np.flatnonzero(width < STRIP_M).tolist() if number not in own]
     if not strips:
         return own
-    edges = face_edges(blocks)
+    edges = ground.edges
     segment = np.flatnonzero(edges.inner)
     lines = streets if streets is not None else np.empty(0, dtype=object)
     segment = segment[edges.strengths(segment, bars, np.ones(len(bars))) == 0]
