@@ -30,7 +30,7 @@ Frames = dict[str, gpd.GeoDataFrame | pd.DataFrame]
 #: Layers that are read.
 READ = (
     "districts", "streets", "communities", "grids", "micro_grids", "buildings", "facilities", "roads", "barriers",
-    "water",
+    "water", "gates",
 )  # fmt: skip
 
 
@@ -165,9 +165,10 @@ def walking_network(
             "distances are straight lines x 1.3 and marked so in coverage.basis", level="warning",
         )  # fmt: skip
         return None
-    barriers, water = (frame if isinstance(frame, gpd.GeoDataFrame) and len(frame) else None
-                       for frame in (layers.get("barriers"), layers.get("water")))
-    network = build_network(roads, barriers=build_barriers(barriers=barriers, water=water, roads=roads))
+    barriers, water, gates = (frame if isinstance(frame, gpd.GeoDataFrame) and len(frame) else None
+                              for frame in (layers.get("barriers"), layers.get("water"), layers.get("gates")))
+    walls = build_barriers(barriers=barriers, water=water, roads=roads, gates=gates)
+    network = build_network(roads, barriers=walls)
     facts = network.facts
     if not facts["walkable"]:
         findings.add(
@@ -207,7 +208,7 @@ def _tell_barred(buildings: gpd.GeoDataFrame, network: WalkNetwork, findings: Fi
         findings.add(
             "barriers", "leg_goes_through",
             f"{int(met.through.sum()):,} inhabited buildings are cut off by barriers from every street near",
-            "they go to the nearest street through the barrier: draw its gate as a road through it", level="warning",
+            "they go to the nearest street through the barrier: put its gate into the layer gates", level="warning",
             code=example,
         )  # fmt: skip
 

@@ -36,6 +36,9 @@ EXTRACTS = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 _LEVELS = {"8": "streets", "10": "communities"}
 #: Areas of a level must fill so much of the outline to count as a level.
 _FILLED = 0.98
+_GATES = (  # barriers that are points and that one walks through
+    "gate", "entrance", "lift_gate", "swing_gate", "sliding_gate", "kissing_gate", "turnstile", "full-height_turnstile",
+)
 _WALKABLE = (
     "motorway", "trunk", "primary", "secondary", "tertiary", "unclassified", "residential", "living_street", "service",
     "pedestrian", "footway", "path", "steps", "cycleway", "track", "road", "bridleway", "corridor", "motorway_link",
@@ -225,6 +228,8 @@ def _layers(
     layers["roads"] = roads[["name", "class", "oneway", "foot", "access", "bridge", "tunnel", "layer", "geometry"]]
     walls = lines[(lines["barrier"].notna() | lines["railway"].isin(_RAIL)) & near]
     layers["barriers"] = _kinded(walls, "barriers", ["name", "bridge", "tunnel", "layer"], findings)
+    gates = points[points["barrier"].isin(_GATES) & shapely.within(np.asarray(points.geometry.array), ground)]
+    layers["gates"] = gates.rename(columns={"barrier": "kind"})[["name", "kind", "access", "geometry"]]
     wet = pd.concat([
         areas[(areas["natural"].eq("water") | areas["water"].notna() | areas["landuse"].isin(["basin",
             "reservoir"])) & near_area],

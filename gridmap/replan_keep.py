@@ -255,7 +255,7 @@ def _covered(store: Store, changed: set[str], frames: Frames, *, everything: boo
     placed = facilities[~(facilities.geometry.isna() | facilities.geometry.is_empty)]
     placed = placed[placed["kind"].isin(norms)]
     homes = rows if everything else rows[rows["micro_grid"].isin(codes)].reset_index(drop=True)
-    network = walking_network({name: store.read(name) for name in ("roads", "barriers", "water")}, Findings())
+    network = walking_network({name: store.read(name) for name in ("roads", "barriers", "water", "gates")}, Findings())
     metres, which = nearest_facilities(homes, placed, network, limit_m=settings.limit_m)
     units = micro_grids[micro_grids["code"].isin(codes)]
     fresh = coverage(units, homes, metres, norms, nearest=which)

@@ -62,6 +62,9 @@ class HouseholdWay:
         """The figures in a sentence or two."""
         way, norm = self.way, self.norm
         name = self.facility_name or self.facility
+        climb = ""
+        if math.isfinite(way.climb) and way.climb >= 1:
+            climb = f", 上坡 {way.climb:.0f} 米" if lang == "zh" else f", {way.climb:.0f} m uphill"
         if not math.isfinite(way.metres):
             if lang == "zh":
                 return f"从 {self.building} 步行找不到任何{norm.zh}。"
@@ -74,7 +77,7 @@ class HouseholdWay:
             return (
                 f"{norm.zh}: {name}, 步行 {way.metres:.0f} 米（约 {way.minutes:.0f} 分钟, 老人约 "
                 f"{way.minutes_aged:.0f} 分钟）, 其中出门到街 {way.leg_from:.0f} 米、从街到门 {way.leg_to:.0f} 米; "
-                f"直线 {way.straight:.0f} 米。{judged}"
+                f"直线 {way.straight:.0f} 米{climb}。{judged}"
             )
         judged = "" if norm.metres is None else (
             f" The norm is {norm.metres:g} m{'' if norm.distance_verified else ' (unverified)'}: "
@@ -83,7 +86,7 @@ class HouseholdWay:
         return (
             f"{norm.en}: {name}, {way.metres:.0f} m on foot (about {way.minutes:.0f} min, {way.minutes_aged:.0f} for "
             f"the aged), of which {way.leg_from:.0f} m to the street and {way.leg_to:.0f} m from it; "
-            f"{way.straight:.0f} m straight.{judged}"
+            f"{way.straight:.0f} m straight{climb}.{judged}"
         )
 
     def facts(self) -> dict[str, Any]:
@@ -97,6 +100,7 @@ class HouseholdWay:
             "building": self.building, "kind": self.norm.key, "facility": self.facility, "name": self.facility_name,
             "metres": number(way.metres), "minutes": number(way.minutes), "minutes_aged": number(way.minutes_aged),
             "leg_from": number(way.leg_from), "leg_to": number(way.leg_to), "straight": number(way.straight),
+            "climb": number(way.climb),
             "norm_m": self.norm.metres, "verified": self.norm.distance_verified, "within": self.within,
             "line": None if way.line is None else {
                 "type": "LineString", "coordinates": [[round(x, 7), round(y, 7)] for x, y in self._degrees()]

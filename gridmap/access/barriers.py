@@ -1,12 +1,13 @@
 """What nobody walks through on the way from a door to the street: walls, fences, railways, rivers, motorways.
 
 Streets are taken as they are drawn, bridges and crossings among them; barriers bind only what no map draws, the access
-leg from a door to its street. A street that leads through a wall is its gate.
+leg from a door to its street. A street that leads through a wall is its gate; where the gates themselves are known, a
+wall is open there, and a door behind it may walk to the gate and on to the street.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import geopandas as gpd
@@ -17,7 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gridmap.access.cells import Cells, Floats, Ints
-from gridmap.access.frames import require_metres
+from gridmap.access.frames import require_metres, spots
 from gridmap.access.roads import FAST, levels, walkable, words
 
 __all__ = ["Barriers", "build_barriers"]
@@ -40,14 +41,23 @@ _SMALL_WATERS = frozenset({"stream", "ditch", "drain", "pool", "swimming_pool", 
 _FAST_WITHOUT_WALKERS = frozenset({"trunk", "trunk_link"})
 
 
+#: What a gate opens, how wide, and how far from the line of it a gate may be drawn, metres.
+_OPENED = frozenset({"wall", "fence", "hedge", "retaining_wall", "city_wall"})
+_GATE_M, _BESIDE_M = 3.0, 10.0
+
+#: A gate that says so lets nobody through.
+_SHUT = frozenset({"no", "emergency", "locked", "关闭"})
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Barriers:
-    """Straight pieces that no access leg crosses, and the kind of each."""
+    """Straight pieces that no access leg crosses, the kind of each, and where gates open them, (gates, 2)."""
 
     crs: pyproj.CRS
     start: Floats
     end: Floats
     kind: NDArray[np.object_]
+    gates: Floats = field(default_factory=lambda: np.empty((0, 2)))
 
     def __len__(self) -> int:
         return len(self.start)
@@ -89,6 +99,7 @@ def build_barriers(
     barriers: gpd.GeoDataFrame | None = None,
     water: gpd.GeoDataFrame | None = None,
     roads: gpd.GeoDataFrame | None = None,
+    gates: gpd.GeoDataFrame | None = None,
 ) -> Barriers | None:
     """Barriers from the layers of a city; None where none of the layers has any.
 
@@ -101,6 +112,9 @@ def build_barriers(
         Lines or areas with any of the columns `kind`, `tunnel`. Streams, ditches and pools bar nobody.
     roads
         Motorways, and trunk roads that walkers may not use, on the ground.
+    gates
+        Points with any of the columns `access`. Walls, fences and hedges are open for 3 m to either side of a gate that
+        stands within 10 m of them; one whose `access` is no opens nothing. Other barriers have no gates.
 
     Returns
     -------
@@ -121,7 +135,7 @@ def build_barriers(
     """
     if barriers is None and water is None and roads is None:
         return None
-    require_metres(barriers=barriers, water=water, roads=roads)
+    require_metres(barriers=barriers, water=water, roads=roads, gates=gates)
     found: list[tuple[gpd.GeoDataFrame, pd.Series]] = []
     if barriers is not None and len(barriers):
         kind, rail = words(barriers, "kind"), words(barriers, "railway")
@@ -147,8 +161,43 @@ def build_barriers(
         starts.append(start)
         ends.append(end)
         kinds.append(kind.to_numpy(dtype=object)[row])
-    return Barriers(
+    made = Barriers(
         crs=found[0][0].crs, start=np.concatenate(starts), end=np.concatenate(ends), kind=np.concatenate(kinds)
+    )
+    if gates is None or not len(gates):
+        return made
+    return _opened(made, spots(gates[~words(gates, "access").isin(_SHUT)]))
+
+
+def _opened(walls: Barriers, gates: Floats) -> Barriers:
+    """The barriers with a hole at each gate, and the gates that stand in one."""
+    gates = gates[np.isfinite(gates).all(axis=1)]
+    gate, piece = walls.tree.query(shapely.points(gates), predicate="dwithin", distance=_BESIDE_M)
+    opens = np.isin(walls.kind[piece], list(_OPENED))
+    gate, piece = gate[opens], piece[opens]
+    if not len(gate):
+        return walls
+    lines = walls.tree.geometries
+    # the hole lies where the wall is nearest to the gate
+    at = shapely.points(gates[gate])
+    foot = shapely.line_interpolate_point(lines[piece], shapely.line_locate_point(lines[piece], at))
+    away = shapely.distance(foot, at)
+    nearest = np.full(len(gates), np.inf)
+    np.minimum.at(nearest, gate, away)
+    own = away <= nearest[gate] + 1e-6
+    hole = shapely.union_all(shapely.buffer(foot[own], _GATE_M))
+    touched = np.unique(walls.tree.query(hole, predicate="intersects"))
+    touched = touched[np.isin(walls.kind[touched], list(_OPENED))]
+    left, of = shapely.get_parts(shapely.difference(lines[touched], hole), return_index=True)
+    some = ~shapely.is_empty(left)
+    ends = shapely.get_coordinates(left[some]).reshape(-1, 2, 2)
+    stays = np.ones(len(walls), dtype=bool)
+    stays[touched] = False
+    return Barriers(
+        crs=walls.crs, start=np.concatenate([walls.start[stays], ends[:, 0]]),
+        end=np.concatenate([walls.end[stays], ends[:, 1]]),
+        kind=np.concatenate([walls.kind[stays], walls.kind[touched[of[some]]]]),
+        gates=np.unique(shapely.get_coordinates(foot[own]).round(6), axis=0),
     )
 
 

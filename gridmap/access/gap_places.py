@@ -26,8 +26,9 @@ __all__ = ["GapPlaces"]
 
 #: Candidates stand in squares of this share of the norm.
 _SQUARE = 1 / 3
-#: A further place is opened while it would serve this many households, or this share of what the first one serves.
-_FEW, _SHARE = 15, 0.2
+#: A further place is opened while it would serve as many households as are worth an entry of their own: a fifth of what
+#: the first one serves, but 15 at least, and 60 are always enough.
+_FEW, _SHARE, _ENOUGH = 15, 0.2, 60
 
 
 class GapPlaces:
@@ -179,7 +180,7 @@ class GapPlaces:
         most = 0.0
         while True:
             best = int(rank[np.argmax(gain[rank].round(6))])
-            if taken and gain[best] < max(_FEW, _SHARE * most):
+            if taken and gain[best] < max(_FEW, min(_SHARE * most, _ENOUGH)):
                 break
             most = max(most, float(gain[best]))
             taken.append(best)

@@ -146,7 +146,7 @@ def find_gaps(
         everywhere = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)
         reasons: list[dict[str, object]] = (
             [{}] * len(kept) if explainer is None
-            else explainer.explain(limit, rows, everywhere, sites=[parts[at][1] for at in kept])
+            else explainer.explain(limit, rows, everywhere, sites=[parts[at][1] for at in kept], edge=edge)
         )
         for at, row, reason in zip(kept, rows, reasons, strict=True):
             # many kinds have the very same gap: it is drawn once

@@ -72,6 +72,8 @@ class WalkNetwork:
         Whether a line is walked only to and from the doors on it (`access.roads.private`).
     barriers
         What no access leg crosses; None where nothing is known.
+    heights
+        Metres above sea at both ends of the segments, (segments, 2), NaN where not known; None where no road says.
     facts
         What was made of the roads: `roads` given, `walkable` of them, `private` of these, `metres` in all, `parts` not
         connected with each other, `largest_share` of the length, `islands` and `island_metres`, `crossings` (nodes made
@@ -91,6 +93,7 @@ class WalkNetwork:
     private: NDArray[np.bool_]
     facts: dict[str, float]
     barriers: Barriers | None = None
+    heights: Floats | None = None
 
     @cached_property
     def cells(self) -> Cells:
@@ -108,6 +111,18 @@ class WalkNetwork:
         share = (metres - self.segment_from_m[segment]) / np.hypot(*along.T)
         return self.start[segment] + np.clip(share, 0.0, 1.0)[:, None] * along
 
+    def heights_on(self, line: Ints, metres: Floats) -> Floats:
+        """Metres above sea at places on lines; NaN where it is not known."""
+        if self.heights is None:
+            return np.full(len(line), np.nan)
+        opens, closes = (np.searchsorted(self.segment_line, line, side=side) for side in ("left", "right"))
+        keys = self.segment_line * 1e9 + self.segment_from_m
+        segment = np.clip(np.searchsorted(keys, line * 1e9 + metres, side="right") - 1, opens, closes - 1)
+        length = np.hypot(*(self.end[segment] - self.start[segment]).T)
+        share = np.clip((metres - self.segment_from_m[segment]) / length, 0.0, 1.0)
+        low, high = self.heights[segment].T
+        return low + share * (high - low)
+
     @cached_property
     def arcs(self) -> Arcs:
         """The graph to search."""
@@ -122,7 +137,8 @@ def build_network(
     Parameters
     ----------
     roads
-        Lines, metric CRS, with any of the columns that `access.roads.walkable`, `private` and `levels` read.
+        Lines, metric CRS, with any of the columns that `access.roads.walkable`, `private` and `levels` read; heights
+        from `height_from` and `height_to` (metres, at the ends of a line), else from the third coordinate.
     join_m
         Ends within this many metres of another line's end, or of a line on the same level, are linked to it by the
         length of the gap.
@@ -193,6 +209,7 @@ def build_network(
         crs=roads.crs, start=drawn.start, end=drawn.end, segment_line=drawn.segment_line,
         segment_from_m=drawn.segment_from_m, aloft=drawn.aloft, stops=stops, links=links, nodes=nodes,
         island=island, private=closed[allowed][drawn.road], barriers=barriers,
+        heights=_heights(roads.loc[allowed], drawn),
         facts={"roads": len(roads), "walkable": int(allowed.sum()), **facts, **counted},
     )
 
@@ -230,17 +247,39 @@ class _Drawn:
     end_place: Ints
     segment_line: Ints
     segment_from_m: Floats
+    start_z: Floats
+    end_z: Floats
+
+
+def _heights(roads: gpd.GeoDataFrame, drawn: _Drawn) -> Floats | None:
+    """Metres above sea at both ends of each segment: what the road's columns say, else the third coordinate."""
+    made = np.column_stack([drawn.start_z, drawn.end_z])
+    if "height_from" in roads and "height_to" in roads:
+        length = np.bincount(drawn.segment_line, weights=_apart(drawn.start, drawn.end))
+        road = drawn.road
+        low, high = (
+            pd.to_numeric(roads[name]).to_numpy(dtype="float64", na_value=np.nan)[road]
+            for name in ("height_from", "height_to")
+        )
+        # a road in several pieces does not say where along it each lies
+        low = np.where(np.bincount(road, minlength=len(roads))[road] > 1, np.nan, low)
+        own = drawn.segment_line
+        ends = [drawn.segment_from_m, drawn.segment_from_m + _apart(drawn.start, drawn.end)]
+        said = np.column_stack([low[own] + (high - low)[own] * at / length[own] for at in ends])
+        made = np.where(np.isfinite(said), said, made)
+    return made if np.isfinite(made).any() else None
 
 
 def _draw(roads: gpd.GeoDataFrame) -> _Drawn:
-    parts, road = shapely.get_parts(shapely.force_2d(roads.geometry.to_numpy()), return_index=True)
+    parts, road = shapely.get_parts(roads.geometry.to_numpy(), return_index=True)
     flat = np.isin(shapely.get_type_id(parts), [shapely.GeometryType.LINESTRING, shapely.GeometryType.LINEARRING])
-    xy, part = shapely.get_coordinates(parts[flat], return_index=True)
+    xyz, part = shapely.get_coordinates(parts[flat], return_index=True, include_z=True)
+    xy, z = np.ascontiguousarray(xyz[:, :2]), xyz[:, 2]
     # a vertex that repeats the one before it, or is no number, ends nothing and joins nothing
     keep = np.isfinite(xy).all(axis=1)
     keep[1:] &= (xy[1:] != xy[:-1]).any(axis=1) | (part[1:] != part[:-1])
     keep &= np.bincount(part[keep], minlength=flat.sum())[part] > 1
-    xy, part = xy[keep], part[keep]
+    xy, part, z = xy[keep], part[keep], z[keep]
     used, line = np.unique(part, return_inverse=True)
     layer, off = levels(roads)
     of_line = road[flat][used]
@@ -261,6 +300,7 @@ def _draw(roads: gpd.GeoDataFrame) -> _Drawn:
         # a level of its own (NaN equals nothing) for what is off the ground
         level=np.where(off, np.nan, layer)[of_line], start=start, end=end, place=place, start_place=place[first],
         end_place=place[first + 1], segment_line=segment_line, segment_from_m=along[first],
+        start_z=z[first], end_z=z[first + 1],
     )
 
 

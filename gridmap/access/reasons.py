@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from gridmap.access.arcs import Floats, Ints
 from gridmap.access.frames import spots
@@ -34,6 +35,9 @@ BETWEEN = {
 
 #: So many doors of a gap are tried as places that would close it.
 _TRIED = 12
+
+#: So few of a kind in a whole city are worth saying: more likely the map lacks them than the city.
+_HARDLY_MAPPED = 2
 
 #: A way so much longer than the straight line is a detour worth saying.
 _DETOUR = 1.6
@@ -72,12 +76,18 @@ class Explainer:
         labels = codes.where(codes.notna(), pd.Series(self.facilities.index.astype(str), index=codes.index))
         self._site = dict(zip(labels.astype(str), site_xy, strict=True))
         names = self.facilities["name"] if "name" in self.facilities else pd.Series(None, index=codes.index)
-        self._name = dict(zip(labels.astype(str), names, strict=True))
+        kinds = self.facilities["kind"]
+        self._name = {
+            code: name for code, name, kind in zip(labels.astype(str), names, kinds, strict=True)
+            if isinstance(name, str) and name.strip() and name != kind  # nameless things are called by their kind
+        }
+        self._mapped = kinds.value_counts().to_dict()
         self._households = self.places.households
         self._doors = self.places.doors
 
     def explain(
-        self, limit: Limit, gaps: list[Ints], walk: Floats, *, sites: list[int] | None = None
+        self, limit: Limit, gaps: list[Ints], walk: Floats, *, sites: list[int] | None = None,
+        edge: shapely.Geometry | None = None,
     ) -> list[dict[str, object]]:
         """Reason, nearest facility and closing place of each gap of a kind.
 
@@ -91,11 +101,16 @@ class Explainer:
             Metres of every building to the nearest facility of the kind.
         sites
             For each gap a row at whose door a facility would serve most of it (`GapPlaces.divide`), to be tried too.
+        edge
+            Outline of the city: what lies beyond it is not known, and a reason says so where it is near.
         """
         closing = self._closing(limit, gaps, sites or [-1] * len(gaps))
-        return [self._reason(limit, rows, walk[rows]) | closing[number] for number, rows in enumerate(gaps)]
+        rim = None if edge is None else shapely.boundary(edge)
+        return [self._reason(limit, rows, walk[rows], rim) | closing[number] for number, rows in enumerate(gaps)]
 
-    def _reason(self, limit: Limit, rows: Ints, walk: Floats) -> dict[str, object]:
+    def _reason(
+        self, limit: Limit, rows: Ints, walk: Floats, rim: shapely.Geometry | None
+    ) -> dict[str, object]:
         zh, en = self.titles.get(limit.kind, (limit.kind, limit.kind))
         weight = self._households[rows]
         lead = self.which[limit.kind].iloc[rows].astype("object")
@@ -117,7 +132,7 @@ class Explainer:
             kind = self.network.barriers.between(door, site)[0]
         said_zh, said_en = f"最近的{zh}", f"the nearest {en.lower()}"
         name = self._name.get(code)
-        if isinstance(name, str) and name.strip():
+        if name is not None:
             said_zh, said_en = f"{said_zh}（{name}）", f"{said_en} ({name})"
         zh_more, en_more = "", ""
         if straight * _DETOUR < metres or straight <= limit.metres:
@@ -125,6 +140,14 @@ class Explainer:
             zh_more = f"，直线{straight:.0f}米" + (f"，隔{between[0]}" if between[0] else "，路要绕")
             by = f"{between[1]} between" if between[1] else "a detour by street"
             en_more = f", {straight:.0f} m straight, {by}"
+        mapped = self._mapped.get(limit.kind, 0)
+        if mapped <= _HARDLY_MAPPED:
+            zh_more += f"；全市地图上只有{mapped}处"
+            en_more += f"; the map has only {mapped} of the kind"
+        away = np.inf if rim is None else float(shapely.distance(shapely.points(door[0]), rim))
+        if away < min(limit.metres, straight):
+            zh_more += f"；离边界{away:.0f}米，界外情况不明"
+            en_more += f"; the edge of the map is {away:.0f} m away, what lies beyond is not known"
         return {
             "reason": f"{said_en} is {metres:.0f} m on foot{en_more}",
             "reason_zh": f"{said_zh}步行{metres:.0f}米{zh_more}",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from gridmap.access.arcs import Floats, Ints
 from gridmap.access.network import WalkNetwork, foot_of
@@ -41,6 +42,8 @@ class Snapped:
         Whether the nearest place on the network lies behind a barrier and another one was taken.
     through
         Whether the leg crosses a barrier, because no street on its side is near.
+    via
+        The gate that the leg leads through, (n, 2); NaN where it is straight.
     """
 
     line: Ints
@@ -48,6 +51,7 @@ class Snapped:
     leg: Floats
     around: NDArray[np.bool_]
     through: NDArray[np.bool_]
+    via: Floats
 
 
 def snap(network: WalkNetwork, xy: Floats, shapes: NDArray[np.object_] | None = None) -> Snapped:
@@ -56,7 +60,8 @@ def snap(network: WalkNetwork, xy: Floats, shapes: NDArray[np.object_] | None = 
     Where two lines are equally near, the one nearer to street level counts, then the place farther west, then south;
     so the answer does not hang on the order of the roads. Islands of the network are passed over within
     `ISLAND_DETOUR_M`. No leg crosses one of the network's barriers where a street on its own side lies within
-    `AROUND_M`; on a street that is hidden in part, places every few metres are tried.
+    `AROUND_M`; on a street that is hidden in part, places every few metres are tried. Where gates are known, a leg may
+    lead straight to a gate and straight on to the street, where that is shorter.
 
     Parameters
     ----------
@@ -84,9 +89,10 @@ def snap(network: WalkNetwork, xy: Floats, shapes: NDArray[np.object_] | None = 
     line = np.full(len(xy), -1, dtype=np.intp)
     metres, leg = np.full(len(xy), np.nan), np.full(len(xy), np.nan)
     round_it, through = np.zeros(len(xy), dtype=np.bool_), np.zeros(len(xy), dtype=np.bool_)
+    via = np.full((len(xy), 2), np.nan)
     known = np.flatnonzero(np.isfinite(xy).all(axis=1))
     if not len(known) or not len(network.start):
-        return Snapped(line=line, metres=metres, leg=leg, around=round_it, through=through)
+        return Snapped(line=line, metres=metres, leg=leg, around=round_it, through=through, via=via)
 
     places = np.ascontiguousarray(xy[known])
     aloft = network.aloft[network.segment_line]
@@ -107,14 +113,58 @@ def snap(network: WalkNetwork, xy: Floats, shapes: NDArray[np.object_] | None = 
             places[behind], network.barriers.cells, aloft=aloft, usable=mainland, within_m=AROUND_M, skip=skip
         )
         free = piece >= 0
+        length = np.where(free, np.hypot(*(point - places[behind]).T), np.inf)
+        gate = _by_gates(network, places[behind], skip, length, mainland, aloft)
+        if gate is not None:
+            by, gate_piece, gate_foot, gate_leg, gate_xy = gate
+            piece[by], point[by], length[by], free[by] = gate_piece, gate_foot, gate_leg, True
+            via[known[behind[by]]] = gate_xy
         segment[behind[free]], foot[behind[free]] = piece[free], point[free]
-        away[behind[free]] = np.hypot(*(point[free] - places[behind[free]]).T)
+        away[behind[free]] = length[free]
         round_it[known[behind[free]]] = True
         through[known[behind[~free]]] = True
 
     line[known], leg[known] = network.segment_line[segment], away
     metres[known] = network.segment_from_m[segment] + np.hypot(*(foot - network.start[segment]).T)
-    return Snapped(line=line, metres=metres, leg=leg, around=round_it, through=through)
+    return Snapped(line=line, metres=metres, leg=leg, around=round_it, through=through, via=via)
+
+
+def _by_gates(
+    network: WalkNetwork, places: Floats, skip: tuple[Ints, Ints] | None, shorter_than: Floats,
+    mainland: NDArray[np.bool_], aloft: Floats,
+) -> tuple[Ints, Ints, Floats, Floats, Floats] | None:
+    """Which places reach the street sooner by a gate: their numbers, piece and point of street, metres, the gate."""
+    walls = network.barriers
+    if walls is None or not len(walls.gates) or not len(places):
+        return None
+    gates = np.ascontiguousarray(walls.gates)
+    piece, beyond = network.cells.nearest(gates, aloft=aloft, usable=mainland)
+    foot = foot_of(gates, network.start[piece], network.end[piece])
+    open_ = np.flatnonzero((piece >= 0) & (walls.cells.first_crossed(gates, foot) < 0))
+    if not len(open_):
+        return None
+    near = cKDTree(gates[open_]).query_ball_point(places, AROUND_M)
+    place_ = np.repeat(np.arange(len(places)), [len(found) for found in near])
+    if not len(place_):
+        return None
+    gate = open_[np.concatenate([np.array(found, dtype=np.intp) for found in near])]
+    leg = np.hypot(*(places[place_] - gates[gate]).T) + beyond[gate]
+    worth = leg < np.minimum(shorter_than[place_], AROUND_M) - 1e-6
+    place_, gate, leg = place_[worth], gate[worth], leg[worth]
+    passed = None if skip is None else _repeated(skip, place_)
+    seen = walls.cells.first_crossed(places[place_], gates[gate], passed) < 0
+    place_, gate, leg = place_[seen], gate[seen], leg[seen]
+    order = np.lexsort((gates[gate, 1], gates[gate, 0], leg.round(6), place_))
+    by, first = np.unique(place_[order], return_index=True)
+    chosen = order[first]
+    return by, piece[gate[chosen]], foot[gate[chosen]], leg[chosen], gates[gate[chosen]]
+
+
+def _repeated(lists: tuple[Ints, Ints], rows: Ints) -> tuple[Ints, Ints]:
+    """Lists of numbers for other rows: where each begins, and the numbers."""
+    counts = np.diff(lists[0])[rows]
+    begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
+    return begins, lists[1][np.repeat(lists[0][rows] - begins[:-1], counts) + np.arange(begins[-1])]
 
 
 def _barred(
@@ -129,7 +179,4 @@ def _barred(
         return behind, None
     own = walls.touched_by(shapes[behind])
     still = np.flatnonzero(walls.cells.first_crossed(places[behind], foot[behind], own) >= 0)
-    counts = np.diff(own[0])[still]
-    begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
-    numbers = own[1][np.repeat(own[0][still] - begins[:-1], counts) + np.arange(begins[-1])]
-    return behind[still], (begins, numbers)
+    return behind[still], _repeated(own, still)

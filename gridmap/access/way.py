@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from gridmap.access.arcs import Floats
+from gridmap.access.arcs import Floats, Ints
 from gridmap.access.frames import require_metres, spots
 from gridmap.access.kernels import reach_from
 from gridmap.access.levels import WALK_SPEED, WALK_SPEED_AGED, minutes
@@ -18,7 +18,7 @@ from gridmap.access.reach import Places, place
 from gridmap.access.snap import snap
 from layers.errors import WrongCall
 
-__all__ = ["Way", "way_between"]
+__all__ = ["Way", "flat_metres", "way_between"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,11 @@ class Way:
         Metres of the access legs.
     straight
         Metres in a straight line.
+    climb
+        Metres upwards on the way to the facility; NaN where no street says how high it lies.
+    flat
+        Metres on the flat that take as long as the way there and back, halved (`flat_metres`); `metres` where no height
+        is known. Only minutes hang on it: norms are held to metres.
     """
 
     line: shapely.LineString | None
@@ -42,16 +47,34 @@ class Way:
     leg_from: float
     leg_to: float
     straight: float
+    climb: float = np.nan
+    flat: float = np.nan
 
     @property
     def minutes(self) -> float:
-        """Minutes at 1.0 m/s, derived."""
-        return minutes(self.metres, speed=WALK_SPEED)
+        """Minutes at 1.0 m/s on the flat, derived."""
+        return minutes(self.flat if np.isfinite(self.flat) else self.metres, speed=WALK_SPEED)
 
     @property
     def minutes_aged(self) -> float:
-        """Minutes at 0.7 m/s, derived."""
-        return minutes(self.metres, speed=WALK_SPEED_AGED)
+        """Minutes at 0.7 m/s on the flat, derived."""
+        return minutes(self.flat if np.isfinite(self.flat) else self.metres, speed=WALK_SPEED_AGED)
+
+
+def flat_metres(metres: Floats, rise: Floats) -> float:
+    """Metres on the flat that take as long as steps of a way there and back, halved.
+
+    Speed falls with the slope as exp(-3.5 |slope + 0.05|), beside its value on the flat (Tobler 1993, hiking function).
+    Steps of unknown rise (NaN) count as flat.
+
+    Examples
+    --------
+    >>> flat_metres(np.array([100.0]), np.array([0.0])), round(flat_metres(np.array([100.0]), np.array([10.0])))
+    (100.0, 121)
+    """
+    slope = np.divide(np.nan_to_num(rise), metres, out=np.zeros(len(metres)), where=metres > 0)
+    slower = [np.exp(3.5 * (np.abs(way * slope + 0.05) - 0.05)) for way in (1.0, -1.0)]
+    return float((metres * (slower[0] + slower[1]) / 2).sum())
 
 
 def way_between(door: gpd.GeoDataFrame, facility: gpd.GeoDataFrame, network: WalkNetwork) -> Way:
@@ -89,21 +112,35 @@ def way_between(door: gpd.GeoDataFrame, facility: gpd.GeoDataFrame, network: Wal
     xy, site_xy = spots(door), spots(facility)
     straight = float(np.hypot(*(xy - site_xy)[0]))
     shapes = [np.array(frame.geometry.array, dtype=object) for frame in (door, facility)]
-    start, end = (place(network, snap(network, at, shape)) for at, shape in zip((xy, site_xy), shapes, strict=True))
+    met = [snap(network, at, shape) for at, shape in zip((xy, site_xy), shapes, strict=True)]
+    start, end = (place(network, where) for where in met)
     if not len(start) or not len(end):
         return Way(line=None, metres=np.inf, leg_from=np.nan, leg_to=np.nan, straight=straight)
     legs = float(start.leg[0]), float(end.leg[0])
     along, metres = _along(network, start, end)
     if along is None:
         return Way(line=None, metres=np.inf, leg_from=legs[0], leg_to=legs[1], straight=straight)
-    points = np.concatenate([xy, along, site_xy])
+    # a leg may lead through a gate
+    gates = [where.via[np.isfinite(where.via).all(axis=1)] for where in met]
+    first, last = along[0, 2], along[-1, 2]
+    points = np.concatenate([_level(xy, first), _level(gates[0], first), along, _level(gates[1], last),
+                             _level(site_xy, last)])  # fmt: skip
     keep = np.ones(len(points), dtype=bool)
-    keep[1:] = (np.abs(np.diff(points, axis=0)) > 1e-9).any(axis=1)
+    keep[1:] = (np.abs(np.diff(points[:, :2], axis=0)) > 1e-9).any(axis=1)
     points = points[keep] if keep.sum() > 1 else points[:2]
+    length, rise = np.hypot(*np.diff(points[:, :2], axis=0).T), np.diff(points[:, 2])
+    whole = legs[0] + metres + legs[1]
+    known = np.isfinite(rise).any()
     return Way(
-        line=shapely.LineString(points), metres=legs[0] + metres + legs[1], leg_from=legs[0], leg_to=legs[1],
-        straight=straight,
+        line=shapely.LineString(points[:, :2]), metres=whole, leg_from=legs[0], leg_to=legs[1], straight=straight,
+        climb=float(np.nansum(np.maximum(rise, 0.0))) if known else np.nan,
+        flat=flat_metres(length, rise) if known else whole,
     )
+
+
+def _level(xy: Floats, height: float) -> Floats:
+    """Places as high as the street beside them."""
+    return np.column_stack([xy, np.full(len(xy), height)])
 
 
 def _along(network: WalkNetwork, start: Places, end: Places) -> tuple[Floats | None, float]:
@@ -167,7 +204,7 @@ def _between(network: WalkNetwork, one: int, other: int, metres: float) -> Float
     """Vertices of the bit of a line of that length between two neighbouring nodes; over a short gap, its other side."""
     stops = network.stops
     if one == other:
-        return np.empty((0, 2))
+        return np.empty((0, 3))
     same = stops.line[1:] == stops.line[:-1]
     here, there = stops.node[:-1], stops.node[1:]
     ahead = np.flatnonzero(same & (here == one) & (there == other))
@@ -175,7 +212,7 @@ def _between(network: WalkNetwork, one: int, other: int, metres: float) -> Float
     both = np.concatenate([ahead, back])
     if not len(both):
         across = int(np.flatnonzero(stops.node == other)[0])
-        return network.points_on(stops.line[[across]], stops.metres[[across]])
+        return _at(network, stops.line[[across]], stops.metres[[across]])
     length = stops.metres[both + 1] - stops.metres[both]
     at = int(both[np.argmin(np.abs(length - metres))])
     ends = float(stops.metres[at]), float(stops.metres[at + 1])
@@ -188,6 +225,13 @@ def _piece(network: WalkNetwork, line: int, start_m: float, end_m: float) -> Flo
     own = slice(*np.searchsorted(network.segment_line, [line, line + 1]))
     from_m = network.segment_from_m[own]
     inside = (from_m > low) & (from_m < high)
-    ends = network.points_on(np.array([line, line]), np.array([low, high]))
-    points = np.concatenate([ends[:1], network.start[own][inside], ends[1:]])
+    metres = np.concatenate([[low], from_m[inside], [high]])
+    points = _at(network, np.full(len(metres), line), metres)
+    # the very vertices of the line
+    points[1:-1, :2] = network.start[own][inside]
     return points if start_m <= end_m else points[::-1]
+
+
+def _at(network: WalkNetwork, line: Ints, metres: Floats) -> Floats:
+    """Coordinates and height of places on lines, (n, 3)."""
+    return np.column_stack([network.points_on(line, metres), network.heights_on(line, metres)])

@@ -11,8 +11,11 @@
 
 from __future__ import annotations
 
+import math
+
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -23,7 +26,8 @@ from gridmap.access.barriers import build_barriers
 from gridmap.access.cells import Cells
 from gridmap.access.network import build_network
 from gridmap.access.snap import AROUND_M, snap
-from gridmap.access.walk import meet_streets, nearest_facilities, walk_distances, walk_pairs
+from gridmap.access.walk import access_legs, meet_streets, nearest_facilities, walk_distances, walk_pairs
+from gridmap.access.way import way_between
 
 CRS = "EPSG:4549"
 LINE = LineString([(-500, 60), (900, 60)])
@@ -203,3 +207,68 @@ def test_crossings_are_those_of_geos_and_free_places_are_free(seed):
     assert (walls.first_crossed(xy[free], point[free]) < 0).all()
     _, nearest = streets_.nearest(xy)
     assert (np.hypot(*(point[free] - xy[free]).T) >= nearest[free] - 1e-9).all()
+
+
+# ---- gates
+
+
+def walled() -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """A walled yard south of a street, its only gate at the far east end; a home at the west end of the yard.
+
+    ::
+
+        ===================================  street, y = 0
+        |---------------------------- gate|  wall, y = -20
+        |  home                           |
+        +---------------------------------+
+    """
+    roads = gpd.GeoDataFrame(geometry=[LineString([(-50, 0), (250, 0)])], crs=CRS)
+    yard = gpd.GeoDataFrame({"kind": ["wall"]}, geometry=[shapely.box(0, -60, 200, -20).boundary], crs=CRS)
+    home = gpd.GeoDataFrame(geometry=[Point(20, -40)], crs=CRS)
+    return roads, yard, home
+
+
+def gate_at(x: float, y: float, **more: list) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"code": ["g"], **more}, geometry=[Point(x, y)], crs=CRS)
+
+
+def test_a_door_behind_a_wall_walks_to_the_gate_and_on_to_the_street():
+    roads, yard, home = walled()
+    closed = build_network(roads, barriers=build_barriers(barriers=yard))
+    assert access_legs(home, closed).tolist() == [40] and meet_streets(home, closed).through.tolist() == [True]
+    # the gate is drawn 2 m off the wall
+    network = build_network(roads, barriers=build_barriers(barriers=yard, gates=gate_at(190, -18)))
+    met = meet_streets(home, network)
+    assert met.through.tolist() == [False] and met.via.tolist() == [[190, -20]]
+    assert met.leg.tolist() == pytest.approx([math.hypot(170, 20) + 20])
+    assert met.metres.tolist() == pytest.approx([240])
+    shop = gpd.GeoDataFrame({"kind": ["shops"]}, geometry=[Point(250, 0)], crs=CRS)
+    way = way_between(home, shop, network)
+    assert way.metres == pytest.approx(math.hypot(170, 20) + 20 + 60) == walk_distances(home, shop, network).iloc[0, 0]
+    assert way.line.length == pytest.approx(way.metres) and way.line.coords[1] == (190, -20)
+
+
+def test_a_gate_before_the_door_opens_the_wall_there():
+    roads, yard, home = walled()
+    network = build_network(roads, barriers=build_barriers(barriers=yard, gates=gate_at(21, -20)))
+    met = meet_streets(home, network)
+    assert met.leg.tolist() == [40] and not met.through.any() and np.isnan(met.via).all()
+
+
+def test_gates_that_open_nothing():
+    roads, yard, home = walled()
+    for gate in (gate_at(190, -18, access=["no"]), gate_at(190, 200), gate_at(math.nan, 0)):
+        network = build_network(roads, barriers=build_barriers(barriers=yard, gates=gate))
+        assert meet_streets(home, network).through.tolist() == [True]
+    # a river has no gate
+    river = yard.assign(kind="river")
+    network = build_network(roads, barriers=build_barriers(barriers=river, gates=gate_at(190, -18)))
+    assert meet_streets(home, network).through.tolist() == [True]
+
+
+def test_another_wall_before_the_gate_keeps_one_from_it():
+    roads, yard, home = walled()
+    inner = gpd.GeoDataFrame({"kind": ["fence"]}, geometry=[LineString([(100, -60), (100, -20)])], crs=CRS)
+    walls = gpd.GeoDataFrame(pd.concat([yard, inner], ignore_index=True), crs=CRS)
+    network = build_network(roads, barriers=build_barriers(barriers=walls, gates=gate_at(190, -18)))
+    assert meet_streets(home, network).through.tolist() == [True]

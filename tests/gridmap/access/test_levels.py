@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely import LineString, Point
+from shapely import LineString, Point, box
 
 from gridmap.access.barriers import build_barriers
 from gridmap.access.catchment import COLUMNS, STEPS, accessibility, two_step
@@ -155,10 +155,40 @@ def test_a_gap_says_why_and_where_a_facility_would_close_it():
     assert gaps["households"].tolist() == [35]
     gap = gaps.iloc[0]
     assert (gap["nearest"], gap["between"]) == ("c1", "river")
-    assert gap["reason"] == "the nearest canteen (Noon) is 783 m on foot, 110 m straight, a river between"
-    assert gap["reason_zh"] == "最近的食堂（Noon）步行783米，直线110米，隔河流"
+    said = "the nearest canteen (Noon) is 783 m on foot, 110 m straight, a river between"
+    assert gap["reason"] == said + "; the map has only 1 of the kind"
+    assert gap["reason_zh"] == "最近的食堂（Noon）步行783米，直线110米，隔河流；全市地图上只有1处"
     assert (gap["closing_households"], gap["closing_y"]) == (35, 0)
     assert 50 <= gap["closing_x"] <= 90
+
+
+def test_a_reason_says_where_the_map_ends_and_names_no_nameless_thing():
+    roads = gpd.GeoDataFrame(geometry=[LineString([(0, 0), (2000, 0)])], crs="EPSG:4549")
+    houses = gpd.GeoDataFrame({"households": [20, 20]}, geometry=[Point(10, 5), Point(900, 5)], crs="EPSG:4549")
+    sites = gpd.GeoDataFrame({"kind": ["canteen"] * 3, "code": list("abc"), "name": ["canteen", None, " "]},
+                             geometry=[Point(x, 5) for x in (1990, 1995, 1999)], crs="EPSG:4549")
+    network = build_network(roads)
+    metres, which = nearest_facilities(houses, sites, network)
+    explainer = Explainer(houses, network, sites, which, {"canteen": ("食堂", "Canteen")})
+    outline = box(-100, -500, 2100, 500)
+    gaps = find_gaps(houses, metres, {"canteen": 300}, explainer=explainer, outline=outline).sort_values("straight_m")
+    assert gaps["reason"].tolist() == [
+        "the nearest canteen is 1100 m on foot",
+        "the nearest canteen is 1990 m on foot; the edge of the map is 110 m away, what lies beyond is not known",
+    ]
+    assert gaps["reason_zh"].iloc[1] == "最近的食堂步行1990米；离边界110米，界外情况不明"
+
+
+def test_a_city_of_one_community_is_held_to_what_is_usual():
+    def states(households: int, mapped: int) -> set[str]:
+        homes = pd.DataFrame({"micro_grid": ["330106001001001001"], "households": [households]})
+        things = pd.DataFrame({"kind": ["shops"] * mapped, "micro_grid": ["330106001001001001"] * mapped})
+        return set(completeness(homes, things, ["shops"])["state"])
+
+    # 5 for each 1,000 households would be usual: 20 for 4,000
+    assert states(4000, 1) == {"unmapped"} and states(4000, 5) == {"thin"} and states(4000, 19) == {"mapped"}
+    # few households say nothing
+    assert states(400, 1) == {"mapped"}
 
 
 def test_wrong_calls():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -110,3 +112,36 @@ def test_a_way_needs_one_door():
     _, homes, sites, network, _ = town(2)
     with pytest.raises(WrongCall, match="door must be one row with a place"):
         way_between(homes, sites.iloc[[0]], network)
+
+
+# ---- slope
+
+
+def hill(**columns) -> gpd.GeoDataFrame:
+    lines = [LineString([(0, 0), (100, 0)]), LineString([(100, 0), (300, 0)])]
+    return gpd.GeoDataFrame(columns, geometry=lines, crs=CRS, index=range(2))
+
+
+@pytest.mark.parametrize("manner", ["columns", "coordinates"])
+def test_minutes_follow_the_slope_and_metres_do_not(manner):
+    roads = hill(height_from=[10, 20], height_to=[20, 20])
+    if manner == "coordinates":
+        roads = gpd.GeoDataFrame(
+            geometry=[LineString([(0, 0, 10), (100, 0, 20)]), LineString([(100, 0, 20), (300, 0, 20)])], crs=CRS)
+    spots = [gpd.GeoDataFrame({"kind": ["x"]}, geometry=[Point(x, 0)], crs=CRS) for x in (0, 300)]
+    up = way_between(*spots, build_network(roads))
+    down = way_between(*spots[::-1], build_network(roads))
+    assert up.metres == down.metres == 300
+    assert (up.climb, down.climb) == (pytest.approx(10), pytest.approx(0))
+    # there and back: 100 m at one in ten, up and down, and 200 m on the flat
+    steep = 100 * (math.exp(3.5 * 0.10) + math.exp(3.5 * 0.0)) / 2
+    assert up.flat == pytest.approx(200 + steep) == pytest.approx(down.flat)
+    assert up.minutes == pytest.approx((200 + steep) / 60)
+
+
+def test_streets_without_heights_are_flat_and_say_so():
+    spots = [gpd.GeoDataFrame({"kind": ["x"]}, geometry=[Point(x, 0)], crs=CRS) for x in (0, 300)]
+    way = way_between(*spots, build_network(hill()))
+    assert math.isnan(way.climb) and way.minutes == 5
+    half = way_between(*spots, build_network(hill(height_from=[10, None], height_to=[20, None])))
+    assert half.climb == pytest.approx(10) and half.minutes > 5
