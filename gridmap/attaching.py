@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import geopandas as gpd
 import pandas as pd
 
-from gridmap.micro_grids.attach import attach, attach_findings
+from gridmap.micro_grids.attach import attach, attach_changes, attach_findings
 from gridmap.micro_grids.attach_inbox import border_inbox
 from gridmap.micro_grids.attach_overlaps import overlaps, service_areas
 from layers.findings import Findings
@@ -26,6 +26,7 @@ def attach_layers(
     *,
     nearest_m: float,
     near_m: float = 2.0,
+    before: gpd.GeoDataFrame | None = None,
 ) -> tuple[dict[str, gpd.GeoDataFrame | pd.DataFrame], Findings]:
     """Attach what the layers hold; the same frames and codes give the same answer in any store.
 
@@ -39,6 +40,9 @@ def attach_layers(
         How far outside every micro-grid a thing may lie and still be given to the nearest, metres.
     near_m
         How near to a border makes a thing worth a look, metres.
+    before
+        Micro-grids as they were when the layers were attached: then only things that a moved border touches are
+        attached again, with the same answer. None attaches everything.
 
     Returns
     -------
@@ -53,7 +57,10 @@ def attach_layers(
         things = layers.get(name)
         if not isinstance(things, gpd.GeoDataFrame):
             continue
-        frames[name] = attach(things, micro_grids, nearest_m=nearest_m)
+        if before is not None and "attached_by" in things:
+            frames[name] = attach_changes(things, micro_grids, before=before, nearest_m=nearest_m)
+        else:
+            frames[name] = attach(things, micro_grids, nearest_m=nearest_m)
         findings.extend(attach_findings(frames[name], name, micro_grids))
         inbox.append(border_inbox(frames[name], micro_grids, layer=name, near_m=near_m))
         near = inbox[-1].attrs["counts"].get("near_border", 0)

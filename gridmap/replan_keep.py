@@ -237,10 +237,11 @@ def _grids(
 
 
 def _attached(store: Store, micro_grids: gpd.GeoDataFrame) -> Frames:
-    """Everything attached again; what a person placed by hand stays where it is as long as that exists."""
+    """What moved borders touch, attached again; what was placed by hand stays where it is as long as that exists."""
     there = set(store.layers())
     layers = {name: store.read(name) for name in dict.fromkeys((*ATTACHED, *AREAS)) if name in there}
-    return attach_layers(layers, micro_grids, nearest_m=cover_settings(store).nearest_m)[0]
+    before = gpd.GeoDataFrame(store.read("micro_grids"))
+    return attach_layers(layers, micro_grids, nearest_m=cover_settings(store).nearest_m, before=before)[0]
 
 
 def _covered(store: Store, changed: set[str], frames: Frames, *, everything: bool) -> Frames:
