@@ -42,6 +42,8 @@ _ALL = _MAP | {
     "layer.imports.view",   # who brought which file in
     "data.import",          # bring files in, and take that back
     "quality.view",         # how good the plan is
+    "plan.edit",            # give buildings to other micro-grids, in a draft
+    "plan.adopt",           # put a draft in force
     "equity.view",          # how evenly the city is served
     "export.make",          # take data away as files
     "contact.view",         # telephone numbers

@@ -14,9 +14,22 @@ from flask_wtf import CSRFProtect
 from gridmap.maps import install_assets
 from gridmap.stores import open_store
 from layers.errors import BadSettings
-from webapp import auth, errors, guard, language, replies, security, store, tile_door, tile_values, tiles, walks
+from webapp import (
+    auth,
+    drafts,
+    errors,
+    guard,
+    language,
+    replies,
+    security,
+    store,
+    tile_door,
+    tile_values,
+    tiles,
+    walks,
+)
 from webapp.instance import secret_key
-from webapp.views import assets, equity, export, findings, maps, quality, users, ways
+from webapp.views import assets, equity, export, findings, maps, planning, quality, users, ways
 from webapp.views import data as data_views
 from webapp.views import tiles as tile_views
 
@@ -85,8 +98,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
 
     Bootstrap5(app)
     CSRFProtect(app)
-    for part in (security, language, errors, store, auth, guard, replies, walks, tiles, tile_values, tile_door):
+    for part in (security, language, errors, store, auth, guard, replies, walks, tiles, tile_values, tile_door, drafts):
         part.init_app(app)
-    for view in (maps, data_views, tile_views, export, findings, quality, equity, ways, users, assets):
+    for view in (maps, data_views, tile_views, export, findings, quality, planning, equity, ways, users, assets):
         app.register_blueprint(view.bp)
     return app

@@ -19,7 +19,8 @@ import folium
 from layers.errors import WrongCall
 
 __all__ = [
-    "TILES", "TILE_PAGE", "WHOLE", "WORKER", "Asset", "asset", "assets", "install_assets", "kept_text", "outside_links",
+    "PLAN_PAGE", "TILES", "TILE_PAGE", "WHOLE", "WORKER", "Asset", "asset", "assets", "install_assets", "kept_text",
+    "outside_links",
 ]  # fmt: skip
 
 #: Our own files in the order in which a page loads them, after Leaflet. What every page of ours has;
@@ -37,9 +38,11 @@ TILE_PAGE = (
     *TILES, *_APP, "gridmap-citypanel.js", "gridmap-city.js", "gridmap-tilelabels.js",
     "gridmap-time.js", "gridmap-choose.js",
 )
+#: the page on which a plan is edited;
+PLAN_PAGE = (*_COMMON, "gridmap-card.js", "gridmap-plan.css", "gridmap-planmap.js", "gridmap-plan.js")
 #: and what unpacks tiles: not loaded by a page, but started by it as a worker.
 WORKER = "gridmap-mvt.js"
-OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE)), WORKER)
+OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE, *PLAN_PAGE)), WORKER)
 
 STATIC = Path(__file__).parent / "static"
 

@@ -150,6 +150,10 @@ class Draft:
         here = self._block[self._position(cell)]
         return [self._name[number] for number in np.flatnonzero(self._block == here)]
 
+    def blocks(self) -> pd.Series:
+        """Number of the street block of each cell, by the cell's code."""
+        return pd.Series(np.asarray(self._block, dtype=np.int64), index=self._name)
+
     def cells_within(self, lasso: shapely.Geometry) -> list[str]:
         """Cells whose middle lies in an area drawn by hand, in the plan's CRS."""
         shapely.prepare(lasso)
@@ -159,6 +163,20 @@ class Draft:
     def cells_of(self, code: str) -> list[str]:
         """Cells of a micro-grid (of a stack: of its ground)."""
         return [self._name[cell] for cell in sorted(self._members[self._zone_number(code)])]
+
+    def neighbours(self, cells: Sequence[str]) -> list[str]:
+        """Codes of the micro-grids beside some cells, those that the cells are in left out: where they could go.
+
+        The one with the longest common border comes first.
+        """
+        chosen = {self._position(cell) for cell in cells}
+        own = {self._zone[cell] for cell in chosen}
+        metres: dict[int, float] = {}
+        for cell in chosen:
+            for other, length, *_ in self._ground.ties[cell]:
+                if other not in chosen and self._zone[other] not in own:
+                    metres[self._zone[other]] = metres.get(self._zone[other], 0.0) + length
+        return [self._code[zone] for zone in sorted(metres, key=lambda zone: (-metres[zone], self._code[zone]))]
 
     # moves
 
