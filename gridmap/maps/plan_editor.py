@@ -17,11 +17,12 @@ from gridmap.maps.elements import CityMap, DataBlock, OwnAssets
 from gridmap.maps.words import check_language
 from layers.errors import WrongCall
 
-__all__ = ["PlanEditor", "draw_editor"]
+__all__ = ["PlanEditor", "draw_editor", "plan_words"]
 
 
 @lru_cache(maxsize=1)
-def _words() -> dict[str, dict[str, str]]:
+def plan_words() -> dict[str, dict[str, str]]:
+    """Words of the editor: key -> {language: text}."""
     text = Path(__file__).with_name("plan_words.json").read_text(encoding="utf-8")
     return {key: {"zh": zh, "en": en} for key, (zh, en) in json.loads(text).items()}
 
@@ -94,7 +95,7 @@ def draw_editor(
             raise WrongCall(f"the {what} of an editor ends in '/', not {where!r}")
     config = {
         "address": address, "lang": lang, "title": title, "attribution": attribution, "done": done,
-        "mayAdopt": may_adopt, "words": _words(),
+        "mayAdopt": may_adopt, "words": plan_words(),
     }
     name = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
     folium_map = CityMap(where=assets, name=name, location=(0.0, 0.0), zoom_start=3, min_zoom=3, max_zoom=20)

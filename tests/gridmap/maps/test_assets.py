@@ -11,6 +11,7 @@ import pytest
 from folium.elements import JSCSSMixin
 
 from gridmap.maps.assets import OWN, STATIC, assets, install_assets, kept_text, outside_links
+from gridmap.maps.plan_editor import plan_words
 from gridmap.maps.words import LANGUAGES, words
 from layers.errors import WrongCall
 
@@ -86,13 +87,20 @@ def test_what_a_browser_would_fetch_is_found(markup: str, asked: list[str]) -> N
 
 
 def test_every_word_that_the_scripts_ask_for_stands_in_both_languages() -> None:
-    texts = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in OWN if name.endswith(".js"))
+    scripts = [name for name in OWN if name.endswith(".js") and not name.startswith("gridmap-plan")]
+    texts = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in scripts)
     asked = set(re.findall(r"""\b(?:gm\.)?t\((?:app|this|this\.app|this\._app), ?"([\w.]+)\"""", texts))
     asked |= set(re.findall(r"""\bt\("([\w.]+)"\)""", texts))
     asked |= set(re.findall(r"""(?:section|fold)\((?:app, )?"(\w+)\"""", texts))
     assert len(asked) > 40
     assert asked <= set(words())
-    for key, texts_of in words().items():
+    # the editor of plans has words of its own; those of its modes and answers are put together
+    editor = (STATIC / "gridmap-plan.js").read_text(encoding="utf-8")
+    own = set(re.findall(r"""\bt\("([\w.]+)\"""", editor))
+    own |= {f"mode.{mode}" for mode in ("building", "cell", "block", "micro_grid", "lasso")}
+    own |= {"good", "warned", "refused", "said.move", "said.merge", "said.divide", "keys"}
+    assert own == set(plan_words())
+    for key, texts_of in {**words(), **plan_words()}.items():
         assert set(texts_of) == set(LANGUAGES) and all(texts_of.values()), key
         names = {lang: set(re.findall(r"\{(\w+)\}", text)) for lang, text in texts_of.items()}
         assert names["zh"] == names["en"], key
