@@ -15,7 +15,8 @@ import pandas as pd
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.cell_graph import graph_of_cells
 from gridmap.micro_grids.cell_places import places_of_cells
-from gridmap.micro_grids.edit import Draft
+from gridmap.micro_grids.edit import Draft, Move
+from gridmap.micro_grids.edit_answers import Answer
 from gridmap.micro_grids.graph import CellGraph
 from gridmap.micro_grids.lineage import flows, lineage_of
 from gridmap.micro_grids.moves import compare, move_list
@@ -31,7 +32,7 @@ from gridmap.stores import open_store
 from layers.errors import DataBroken, MoveNotAllowed
 from layers.findings import Findings
 
-__all__ = ["Opened", "open_draft", "save_draft"]
+__all__ = ["Answer", "Draft", "Move", "Opened", "open_draft", "save_draft"]
 
 
 @dataclass

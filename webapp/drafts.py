@@ -16,8 +16,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from gridmap.micro_grids.edit import Move
-from gridmap.replan_hand import Opened, open_draft
+from gridmap.replan_hand import Move, Opened, open_draft
 from layers.errors import GridmapError, MoveNotAllowed, NotFound
 
 __all__ = ["Draft", "Drafts", "get_drafts", "init_app"]

@@ -15,9 +15,7 @@ from gridmap.maps.assets import outside_links
 from gridmap.maps.geojson import to_geojson
 from gridmap.maps.page import page_parts
 from gridmap.maps.plan_editor import draw_editor
-from gridmap.micro_grids.edit import Move
-from gridmap.micro_grids.edit_answers import Answer
-from gridmap.replan_hand import Opened, save_draft
+from gridmap.replan_hand import Answer, Move, Opened, save_draft
 from gridmap.roles import may
 from layers.errors import NotFound, NotYourArea, WrongCall
 from webapp.drafts import Draft, get_drafts
