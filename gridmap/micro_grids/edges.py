@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from gridmap.micro_grids.kernels.beside import strongest_beside
 from gridmap.micro_grids.kernels.pieces import pieces
 
 __all__ = ["Edges", "face_edges"]
@@ -92,13 +93,13 @@ class Edges:
 
     def strengths(self, segments: np.ndarray, lines: np.ndarray, strength: np.ndarray) -> np.ndarray:
         """Strength of the strongest line that each of the segments follows; 0 where it follows none."""
-        found = np.zeros(len(segments))
         if not len(lines) or not len(segments):
-            return found
-        points = shapely.points(self.middle[segments])
-        which, line = shapely.STRtree(lines).query(points, predicate="dwithin", distance=ON_LINE_M)
-        np.maximum.at(found, which, strength[line])
-        return found
+            return np.zeros(len(segments))
+        parts, line = shapely.get_parts(lines, return_index=True)
+        corners, part = shapely.get_coordinates(parts, return_index=True)
+        same = part[1:] == part[:-1]
+        steps = np.hstack([corners[:-1][same], corners[1:][same]])
+        return np.asarray(strongest_beside(self.middle[segments], steps, strength[line[part[:-1][same]]], ON_LINE_M))
 
 
 def face_edges(faces: np.ndarray) -> Edges:

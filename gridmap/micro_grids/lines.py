@@ -216,27 +216,31 @@ def _viaduct(frame: gpd.GeoDataFrame, of: pd.Series) -> pd.Series:
 
 def _estate_walls(walls: np.ndarray, estates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The walls that run along most of a side of an estate, cut to that side, and lines across their gates."""
-    tree = shapely.STRtree(walls)
-    rings = shapely.get_exterior_ring(shapely.get_parts(estates))
+    rings = shapely.simplify(shapely.get_exterior_ring(shapely.get_parts(estates)), WALL_NEAR_M / 2)
+    corners, ring = shapely.get_coordinates(rings, return_index=True)
+    same = ring[1:] == ring[:-1]
+    sides, ring = shapely.linestrings(np.stack([corners[:-1][same], corners[1:][same]], axis=1)), ring[:-1][same]
+    side, wall = shapely.STRtree(walls).query(sides, predicate="dwithin", distance=WALL_NEAR_M)
+    order = np.lexsort((wall, side))
+    side, wall = side[order], wall[order]
+    beside = np.unique(side, return_inverse=True)[1]
+    near = shapely.buffer(sides[np.unique(side)], WALL_NEAR_M)
+    parts, pair = shapely.get_parts(shapely.intersection(walls[wall], near[beside]), return_index=True)
+    long = shapely.length(parts) > 0
+    parts, side = parts[long], side[pair[long]]
+    # How much of the side has a wall beside it: the walls laid onto the side.
+    ends = np.sort([shapely.line_locate_point(sides[side], shapely.get_point(parts, end)) for end in (0, -1)], axis=0)
+    length = shapely.length(sides)
     hard: list[shapely.Geometry] = []
     gates: list[shapely.Geometry] = []
-    for ring in shapely.simplify(rings, WALL_NEAR_M / 2):  # a few sides each
-        corners = shapely.get_coordinates(ring)
-        sides = shapely.linestrings(np.stack([corners[:-1], corners[1:]], axis=1))
-        own: list[shapely.Geometry] = []
-        for side in sides:
-            near = walls[np.sort(tree.query(side, predicate="dwithin", distance=WALL_NEAR_M))]
-            if not len(near):
-                continue
-            along = shapely.intersection(near, shapely.buffer(side, WALL_NEAR_M))
-            # How much of the side has a wall beside it: the walls laid onto the side.
-            parts = shapely.get_parts(along)
-            parts = parts[shapely.length(parts) > 0]
-            ends = shapely.line_locate_point(side, shapely.get_point(parts, [0])), shapely.line_locate_point(
-                side, shapely.get_point(parts, [-1])
-            )
-            if _covered(np.minimum(*ends), np.maximum(*ends)) >= WALL_SHARE * side.length:
-                own += parts.tolist()
+    walled = np.zeros(len(sides), dtype=bool)
+    for number in np.unique(side).tolist():
+        here = slice(*np.searchsorted(side, [number, number + 1]))
+        walled[number] = _covered(ends[0, here], ends[1, here]) >= WALL_SHARE * length[number]
+    kept = walled[side]
+    parts, of_ring = parts[kept], ring[side[kept]]
+    for number in np.unique(of_ring).tolist():
+        own = parts[of_ring == number].tolist()
         hard += own
         gates += _gates(own)
     return np.array(hard, dtype=object), np.array(gates, dtype=object)

@@ -44,6 +44,7 @@ def explain(
     neighbours = _neighbour_loads(graph, zone, table)
     reasons: list[str | None] = []
     words: list[str | None] = []
+    opened = table["opened"].tolist()
     for row, count in enumerate(households.tolist()):  # sentences are put together one by one
         en: str | None = None
         zh: str | None = None
@@ -76,7 +77,7 @@ def explain(
             else:
                 en = f"{count} households stand alone: no neighbour of the same grid can be joined"
                 zh = f"{count}户独处，同一网格内无相邻片区可并"
-        if table["opened"].iat[row]:
+        if opened[row]:
             crossing = "crosses a hard barrier, because a piece behind it could not reach the minimum"
             crossing_zh = "跨越屏障：屏障后的片区户数不足，无法单独成格"
             en = crossing if en is None else f"{en}; {crossing}"

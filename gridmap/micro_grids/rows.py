@@ -208,8 +208,10 @@ def _micro_rows(
     codes: list[str | None] = [
         given.code("micro_grids", int(plan.given["micro_grids"][zone])) for zone in table["zone"]
     ]
+    of_grid, of_zone = table["grid"].to_numpy(), table["zone"].to_numpy()
+    floors = table["floor_from"].fillna(0).to_numpy()
     for grid in range(len(grid_codes)):
-        members = np.flatnonzero(table["grid"].to_numpy() == grid)
+        members = np.flatnonzero(of_grid == grid)
         prefix = grid_codes[grid]
         for row in members:
             if codes[row] is not None and not str(codes[row]).startswith(prefix):
@@ -217,10 +219,10 @@ def _micro_rows(
         fresh = np.array([row for row in members if codes[row] is None], dtype=np.int64)
         if not len(fresh):
             continue
-        own_zones, inverse = np.unique(table["zone"].to_numpy()[fresh], return_inverse=True)
+        own_zones, inverse = np.unique(of_zone[fresh], return_inverse=True)
         rank = np.empty(len(own_zones), dtype=np.int64)
         rank[_order(areas, own_zones)] = np.arange(len(own_zones))
-        order = np.lexsort((table["floor_from"].fillna(0).to_numpy()[fresh], rank[inverse]))
+        order = np.lexsort((floors[fresh], rank[inverse]))
         taken = {str(codes[row]) for row in members if codes[row] is not None}
         for row, code in zip(fresh.tolist(), child_codes(prefix, order, taken, what="micro_grids"), strict=True):
             codes[row] = code

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridmap.micro_grids.edges import face_edges
+from gridmap.micro_grids.kernels.beside import strongest_beside
 from gridmap.micro_grids.noding import Noded, faces_of, node
 from layers.errors import DataBroken
 
@@ -118,3 +119,18 @@ def test_lines_over_half_a_continent_are_refused() -> None:
 
 def test_nothing_is_noded_to_nothing() -> None:
     assert len(faces_of(node([]), shapely.box(0, 0, 1, 1))) == 0
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.02, 0.5, 4.0]))
+@settings(max_examples=60, deadline=None)
+def test_the_strongest_line_beside_a_point_is_found(seed: int, reach: float) -> None:
+    rng = np.random.default_rng(seed)
+    steps = rng.integers(-40, 140, (25, 4)).astype(float)
+    strength = rng.integers(1, 5, 25) / 2.0
+    points = rng.random((40, 2)) * [100, 60]
+    points[:25] = steps[:, :2] + rng.random((25, 1)) * (steps[:, 2:] - steps[:, :2])  # on a line
+    gap = shapely.distance(shapely.points(points)[:, None], shapely.linestrings(steps.reshape(-1, 2, 2))[None])
+    wanted = np.where(gap <= reach, strength, 0.0).max(axis=1)
+    unsure = (np.abs(gap - reach) < 1e-9).any(axis=1)
+    assert (strongest_beside(points, steps, strength, reach) == wanted)[~unsure].all()
+    assert (wanted > 0).any()
