@@ -62,6 +62,7 @@ class Replanned:
     lineage: pd.DataFrame
     findings: Findings
     wish: Feasible
+    buildings: gpd.GeoDataFrame
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: figures, moves, lineage."""
@@ -177,6 +178,7 @@ def split_again(
     return Replanned(
         str(city), within, keep_old, not dry_run, figures, moves, before.reset_index(drop=True),
         after.reset_index(drop=True), lineage, found.findings, wish_of_plan(after, found.buildings, band),
+        found.buildings[found.buildings["micro_grid"].str.startswith(within)].reset_index(drop=True),
     )  # fmt: skip
 
 

@@ -150,5 +150,5 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
     return Replanned(
         opened.city, opened.within, True, True, compare(moved, before, made.micro_grids, opened.band),
         move_list(moved, made.buildings, before, made.micro_grids), before, made.micro_grids, lineage, opened.findings,
-        wish_of_plan(made.micro_grids, made.buildings, opened.band),
+        wish_of_plan(made.micro_grids, made.buildings, opened.band), made.buildings,
     )  # fmt: skip

@@ -44,6 +44,7 @@ _ALL = _MAP | {
     "quality.view",         # how good the plan is
     "plan.edit",            # give buildings to other micro-grids, in a draft
     "plan.adopt",           # put a draft in force
+    "plan.compare",         # old plan against new plan
     "equity.view",          # how evenly the city is served
     "export.make",          # take data away as files
     "contact.view",         # telephone numbers

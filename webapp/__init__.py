@@ -29,7 +29,7 @@ from webapp import (
     walks,
 )
 from webapp.instance import secret_key
-from webapp.views import assets, equity, export, findings, maps, planning, quality, users, ways
+from webapp.views import assets, equity, export, findings, maps, planning, plans, quality, users, ways
 from webapp.views import data as data_views
 from webapp.views import tiles as tile_views
 
@@ -100,6 +100,6 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     CSRFProtect(app)
     for part in (security, language, errors, store, auth, guard, replies, walks, tiles, tile_values, tile_door, drafts):
         part.init_app(app)
-    for view in (maps, data_views, tile_views, export, findings, quality, planning, equity, ways, users, assets):
+    for view in (maps, data_views, tile_views, export, findings, quality, planning, plans, equity, ways, users, assets):
         app.register_blueprint(view.bp)
     return app

@@ -42,7 +42,9 @@ TILE_PAGE = (
 PLAN_PAGE = (*_COMMON, "gridmap-card.js", "gridmap-plan.css", "gridmap-planmap.js", "gridmap-plan.js")
 #: and what unpacks tiles: not loaded by a page, but started by it as a worker.
 WORKER = "gridmap-mvt.js"
-OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE, *PLAN_PAGE)), WORKER)
+#: The page of two plans.
+CHANGE = "gridmap-change.js"
+OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE, *PLAN_PAGE)), CHANGE, WORKER)
 
 STATIC = Path(__file__).parent / "static"
 

@@ -22,7 +22,7 @@ from gridmap.maps.picture_parts import Sheet, areas, fill_of, labels
 from gridmap.maps.words import check_language
 from layers.errors import CrsMismatch, WrongCall
 
-__all__ = ["FORMATS", "picture", "picture_bytes"]
+__all__ = ["FORMATS", "ONE_AT_A_TIME", "picture", "picture_bytes", "saved"]
 
 FORMATS = ("png", "svg")
 #: Smallest and largest side of a picture, pixels.
@@ -30,7 +30,7 @@ SIDES = (200, 8000)
 #: Width of the key at the right, pixels, where there is one.
 KEY = 300
 #: Matplotlib's settings are global, and a server draws in several threads.
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 
 
 def picture(micro_grids: gpd.GeoDataFrame, path: str | os.PathLike[str], **how: Any) -> Path:
@@ -146,7 +146,7 @@ def picture_bytes(
     shown = _measure(drawn, measure, frames)
     sheet = Sheet.over(drawn.total_bounds, size=size, key=KEY if key else 0, font=chinese_font(font), lang=lang)
     placed = {name: _near(frame, crs, sheet) for name, frame in frames.items() if isinstance(frame, gpd.GeoDataFrame)}
-    with _ONE_AT_A_TIME, sheet.settings():
+    with ONE_AT_A_TIME, sheet.settings():
         draw_base(sheet, placed, drawn)
         _micro_grids(sheet, drawn, shown, chosen)
         draw_lines(sheet, placed, shown)
@@ -155,9 +155,14 @@ def picture_bytes(
         draw_scale(sheet)
         if key:
             draw_key(sheet, drawn, shown, title=title, attribution=attribution)
-        kept = io.BytesIO()
-        told = {"Date": None} if format == "svg" else {"Software": "gridmap"}  # no day: equal input, equal bytes
-        sheet.figure.savefig(kept, format=format, metadata=told)
+        return saved(sheet, format)
+
+
+def saved(sheet: Sheet, format: str) -> bytes:
+    """The bytes of a drawn sheet; equal sheets give equal bytes."""
+    kept = io.BytesIO()
+    told = {"Date": None} if format == "svg" else {"Software": "gridmap"}  # no day: equal input, equal bytes
+    sheet.figure.savefig(kept, format=format, metadata=told)
     return kept.getvalue()
 
 

@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 from gridmap.maps.colouring import Measure, packaged_norms
 from gridmap.maps.picture_parts import DPI, Sheet, areas
 
-__all__ = ["draw_base", "draw_lines", "draw_points"]
+__all__ = ["draw_base", "draw_lines", "draw_points", "draw_strokes"]
 
 #: Class of a street -> rank and width in pixels at 1 m a pixel, as in the browser.
 ROADS = {
@@ -38,14 +38,14 @@ def draw_base(sheet: Sheet, placed: Mapping[str, gpd.GeoDataFrame], drawn: gpd.G
         if name in placed:
             frame = placed[name]
             areas(sheet, frame.geometry.to_numpy(), facecolor=colour, zorder=1)
-            _lines(sheet, _only_lines(frame), color=colour, width=3.0 / max(sheet.scale, 0.3), zorder=1)
+            draw_strokes(sheet, _only_lines(frame), color=colour, width=3.0 / max(sheet.scale, 0.3), zorder=1)
     if "roads" in placed:
         _streets(sheet, placed["roads"])
     if "barriers" in placed:
         frame = placed["barriers"]
         kind = frame["kind"].fillna("").astype(str) if "kind" in frame else pd.Series("", frame.index)
-        _lines(sheet, frame.geometry[kind != "rail"], color=theme.wall, width=1.0, zorder=2.4)
-        _lines(sheet, frame.geometry[kind == "rail"], color=theme.rail, width=1.6, zorder=2.4, dashes=(4, 2))
+        draw_strokes(sheet, frame.geometry[kind != "rail"], color=theme.wall, width=1.0, zorder=2.4)
+        draw_strokes(sheet, frame.geometry[kind == "rail"], color=theme.rail, width=1.6, zorder=2.4, dashes=(4, 2))
     if "buildings" in placed and sheet.scale <= 6:
         edge = theme.building_edge if sheet.scale <= 1.5 else "none"
         geometry = placed["buildings"].geometry.to_numpy()
@@ -62,7 +62,7 @@ def draw_lines(sheet: Sheet, placed: Mapping[str, gpd.GeoDataFrame], shown: Meas
     for name, width, dashes in (("grids", 2.0, None), ("communities", 3.0, (4, 2)), ("streets", 4.0, (6, 2, 1, 2))):
         if name in placed:
             borders = placed[name].geometry.boundary
-            _lines(sheet, borders, color=theme.line, width=width, zorder=7, dashes=dashes)
+            draw_strokes(sheet, borders, color=theme.line, width=width, zorder=7, dashes=dashes)
 
 
 def draw_points(sheet: Sheet, placed: Mapping[str, gpd.GeoDataFrame], shown: Measure | None) -> None:
@@ -104,17 +104,17 @@ def _streets(sheet: Sheet, roads: gpd.GeoDataFrame) -> None:
         here = rank == level
         px = max(float(width[here].max()) / max(sheet.scale, 0.35) ** 0.75, 0.8)
         if level == 0:
-            _lines(sheet, geometry[here], color=sheet.theme.path, width=px, zorder=2.0, dashes=(3, 2))
+            draw_strokes(sheet, geometry[here], color=sheet.theme.path, width=px, zorder=2.0, dashes=(3, 2))
             continue
-        _lines(sheet, geometry[here], color=sheet.theme.road_edge, width=px + 1.4, zorder=2.0 + level * 0.01)
-        _lines(sheet, geometry[here], color=sheet.theme.road, width=px, zorder=2.1 + level * 0.01)
+        draw_strokes(sheet, geometry[here], color=sheet.theme.road_edge, width=px + 1.4, zorder=2.0 + level * 0.01)
+        draw_strokes(sheet, geometry[here], color=sheet.theme.road, width=px, zorder=2.1 + level * 0.01)
 
 
 def _only_lines(frame: gpd.GeoDataFrame) -> Any:
     return frame.geometry[frame.geometry.geom_type.isin(["LineString", "MultiLineString"])]
 
 
-def _lines(
+def draw_strokes(
     sheet: Sheet, geometries: Any, *, color: str, width: float, zorder: float, dashes: tuple[float, ...] | None = None
 ) -> None:
     parts = shapely.get_parts(np.asarray(geometries, dtype=object))

@@ -76,8 +76,9 @@ def compare(moved: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, band
     -------
     dict
         `before` and `after` with counts and shares; `households_kept` and `households_moved` of those there before and
-        after, `share_kept`; `micro_grids_kept`, `..._ended`, `..._new`; `leaders_affected`, the leaders named for a
-        micro-grid that loses or gains households.
+        after, `share_kept`; `micro_grids_kept`, `..._ended`, `..._new`; `leaders_before`, how many micro-grids had a
+        leader, and `leaders_kept`, how many of them still have the same one; `leaders_affected`, the leaders named for
+        a micro-grid that loses or gains households.
 
     Examples
     --------
@@ -106,8 +107,16 @@ def compare(moved: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, band
         "micro_grids_kept": len(was & now),
         "micro_grids_ended": len(was - now),
         "micro_grids_new": len(now - was),
+        **_leaders(before, after),
         "leaders_affected": sorted({str(name) for name in named}),
     }
+
+
+def _leaders(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, int]:
+    if "leader" not in before or "leader" not in after:
+        return {"leaders_before": 0, "leaders_kept": 0}
+    old, new = (units.drop_duplicates("code").set_index("code")["leader"].dropna() for units in (before, after))
+    return {"leaders_before": len(old), "leaders_kept": int((new.reindex(old.index) == old).sum())}
 
 
 def _figures(units: pd.DataFrame, band: Band) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from folium.plugins import Fullscreen
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from gridmap.maps import draw, write_page
+from gridmap.maps.change_map import draw_change
 from gridmap.maps.geojson import to_geojson
 from layers.errors import WrongCall
 
@@ -212,3 +213,31 @@ def test_a_page_needs_its_folder_and_its_data(tmp_path: Path, micro_grids: gpd.G
         write_page(draw(micro_grids), tmp_path / "missing" / "map.html")
     with pytest.raises(WrongCall, match="inline"):
         write_page(draw(data="/data/"), tmp_path / "map.html")
+
+
+def test_a_page_of_two_plans_tells_of_a_building_in_plain_text(browser: Any, tmp_path: Path) -> None:
+    units = gpd.GeoDataFrame(
+        {"code": ["g1", "g2"]}, geometry=[shapely.box(x, 3381000, x + 60, 3381060) for x in (512000, 512060)],
+        crs="EPSG:4547",
+    )  # fmt: skip
+    homes = gpd.GeoDataFrame(
+        {"code": ["b1"], "name": [HOSTILE[1]], "households": [9], "was": ["g1"], "micro_grid": ["g2"]},
+        geometry=[shapely.box(512020, 3381010, 512080, 3381050)], crs="EPSG:4547",
+    )  # fmt: skip
+    names = ("micro_grids_new", "micro_grids_ended", "households_moved", "share_kept")
+    figures = {"before": {"micro_grids": 2}, "after": {"micro_grids": 2}, **dict.fromkeys(names, 0)}
+    path = write_page(draw_change(units, units.dissolve().assign(code="g1"), homes, figures), tmp_path / "two.html")
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_selector(".gm-change-table")
+    page.mouse.move(805, 400)
+    page.mouse.move(806, 401)
+    page.wait_for_selector("text=g1 → g2", timeout=5000)
+    assert HOSTILE[1] in page.inner_text(".gm-change-note") and not page.evaluate("window.hacked")
+    page.click(".gm-language")
+    assert "Old plan against new plan" in page.inner_text(".gm-change")
+    assert problems == []
+    page.close()
