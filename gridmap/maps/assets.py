@@ -16,6 +16,7 @@ from pathlib import Path
 
 import folium
 
+from gridmap.maps.documents import page_facts
 from layers.errors import WrongCall
 
 __all__ = [
@@ -33,9 +34,9 @@ TILES = (
     *_COMMON, "gridmap-tilestore.js", "gridmap-paint.js", "gridmap-vector.js", "gridmap-pick.js", "gridmap-keys.js",
     "gridmap-values.js",
 )
-#: the page of a city in tiles;
+#: the page of a city in tiles, with the words of all pages as a script, so that browsers keep them;
 TILE_PAGE = (
-    *TILES, *_APP, "gridmap-citypanel.js", "gridmap-city.js", "gridmap-tilelabels.js",
+    "gridmap-words.js", *TILES, *_APP, "gridmap-citypanel.js", "gridmap-city.js", "gridmap-tilelabels.js",
     "gridmap-time.js", "gridmap-choose.js",
 )
 #: the page on which a plan is edited;
@@ -44,7 +45,7 @@ PLAN_PAGE = (*_COMMON, "gridmap-card.js", "gridmap-plan.css", "gridmap-planmap.j
 WORKER = "gridmap-mvt.js"
 #: The page of two plans.
 CHANGE = "gridmap-change.js"
-OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE, *PLAN_PAGE)), CHANGE, WORKER)
+OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE[1:], *PLAN_PAGE)), CHANGE, WORKER)
 
 STATIC = Path(__file__).parent / "static"
 
@@ -89,7 +90,9 @@ def assets() -> tuple[Asset, ...]:
         Asset("leaflet_css", "css", kept_text(links["leaflet_css"])),
     )
     own = tuple(Asset(name, name.rsplit(".", 1)[1], (STATIC / name).read_text(encoding="utf-8")) for name in OWN)
-    return leaflet + own
+    text = json.dumps(page_facts(), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    facts = Asset(TILE_PAGE[0], "js", f"window.gridmap = window.gridmap || {{}};\nwindow.gridmap.facts = {text};\n")
+    return (*leaflet, *own, facts)
 
 
 def asset(name: str) -> Asset:

@@ -10,9 +10,13 @@ import pandas as pd
 
 from gridmap.maps.colouring import measures, packaged_norms
 from gridmap.maps.geojson import to_geojson, with_place
+from gridmap.maps.words import words
 from layers.schema import LAYERS, NEEDS, layer
 
-__all__ = ["ON_MAP", "PAGE_COLUMNS", "SHOWN", "kinds", "layer_document", "layer_facts", "micro_grids_document"]
+__all__ = [
+    "ON_MAP", "PAGE_COLUMNS", "SHOWN", "kinds", "layer_document", "layer_facts", "micro_grids_document",
+    "page_facts",
+]  # fmt: skip
 
 _UNIT = ("code", "name", "parent", "households", "residents")
 _ALL = {name: tuple(column.name for column in item) for name, item in LAYERS.items()}
@@ -88,6 +92,11 @@ def layer_facts(name: str) -> dict[str, Any]:
 def kinds() -> dict[str, dict[str, str]]:
     """Kind of facility -> its titles and its circle of life, for glyphs and cards."""
     return {norm.key: {"zh": norm.zh, "en": norm.en, "group": norm.group} for norm in packaged_norms()}
+
+
+def page_facts() -> dict[str, Any]:
+    """What is the same for every page: words, kinds of facilities, titles of columns."""
+    return {"words": words(), "kinds": kinds(), **column_facts()}
 
 
 def column_facts() -> dict[str, Any]:

@@ -14,14 +14,13 @@ import pandas as pd
 from gridmap.maps.cards import micro_grid_cards
 from gridmap.maps.documents import (
     ON_MAP,
-    column_facts,
-    kinds,
     layer_document,
     layer_facts,
     micro_grids_document,
+    page_facts,
 )
 from gridmap.maps.elements import CityMap, GridmapApp
-from gridmap.maps.words import check_language, words
+from gridmap.maps.words import check_language
 from layers.errors import UnknownLayer, WrongCall
 
 __all__ = ["draw", "page_config"]
@@ -128,7 +127,7 @@ def draw(
         cards = {"url": f"{data}micro_grids/"}
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
-        language_switch=language_switch, layers=shown, cards=cards, ways=ways,
+        language_switch=language_switch, layers=shown, cards=cards, ways=ways, **page_facts(),
     )
     name = hashlib.sha256(json.dumps([config, documents], sort_keys=True).encode()).hexdigest()[:12]
     folium_map = CityMap(where=assets, name=name, location=(0.0, 0.0), zoom_start=3, min_zoom=3, max_zoom=20)
@@ -143,8 +142,7 @@ def page_config(
     """What a page of ours must know before its data come."""
     return {
         "title": title, "lang": lang, "measure": measure, "band": list(households), "attribution": attribution,
-        "languageSwitch": language_switch, "layers": layers, "metresPerMinute": WALK_METRES_PER_MINUTE,
-        "words": words(), "kinds": kinds(), **column_facts(), **more,
+        "languageSwitch": language_switch, "layers": layers, "metresPerMinute": WALK_METRES_PER_MINUTE, **more,
     }
 
 

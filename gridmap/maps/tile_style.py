@@ -69,8 +69,8 @@ def _unit(layer: str, width: list[list[float]], alpha: float, zoom: list[int], *
 
 RULES: tuple[Rule, ...] = (
     # the land under the colours, so that no light shows between neighbours; from far units of many, so larger ones
-    {"layer": "communities", "what": "fill", "colour": "land", "zoom": [0, 15], "sheet": 0, "always": True},
-    {"layer": "@level", "what": "fill", "colour": "land", "zoom": [15, 99], "sheet": 0, "always": True},
+    {"layer": "communities", "what": "fill", "colour": "land", "zoom": [0, 17], "sheet": 0, "always": True},
+    {"layer": "@level", "what": "fill", "colour": "land", "zoom": [17, 99], "sheet": 0, "always": True},
     {"layer": "@level", "what": "value", "sheet": 0, "always": True},
     {"layer": "green", "what": "fill", "colour": "green", "sheet": 1, "smallest": 1.5},
     {"layer": "water", "what": "fill", "colour": "water", "sheet": 1},

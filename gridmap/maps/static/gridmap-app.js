@@ -17,6 +17,7 @@
 
   class App {
     constructor(map, root, config, read, tiles) {
+      config = { ...gm.facts, ...config }; // what is the same for every page may come as a script
       Object.assign(this, { map, root, config, read, layers: {}, measures: [], measure: null, selected: null, lang: config.lang });
       const state = this.wish();
       if (config.languageSwitch !== false && ["zh", "en"].includes(state.get("lang"))) this.lang = state.get("lang");

@@ -26,10 +26,7 @@
 
     listenTiles() {
       const { map, tiles } = this;
-      tiles.on("tilepainted", () => {
-        if (this._drawn) return;
-        this._drawn = requestAnimationFrame(() => { this._drawn = 0; this.points.redraw(); this.labels.redraw(); });
-      });
+      tiles.on("tilepainted", () => this.wordsLater());
       map.on("zoomend", () => this.followLevel());
       tiles.store.onGone = () => this.say(gm.t(this, "data_changed"), "the tiles of this version are gone");
       tiles.on("featurefocus", ({ id, at, of }) => {
@@ -39,6 +36,17 @@
       tiles.on("featurepick", ({ id }) => this.open(this.level, id));
       map.getContainer().setAttribute("role", "application");
       map.getContainer().setAttribute("aria-label", gm.t(this, "map_keys"));
+    }
+
+    /* Words and glyphs once the tiles are painted and no hand is on the map: not with every tile. */
+    wordsLater() {
+      clearTimeout(this._words);
+      this._words = setTimeout(() => {
+        if (gm.busy || gm.painting()) return this.wordsLater();
+        this._words = 0;
+        this.points.redraw();
+        return this.labels.redraw();
+      }, 60);
     }
 
     get level() {

@@ -3,7 +3,8 @@
   "use strict";
 
   const AT_ONCE = 24; // a path of thousands of rings takes the painter seconds, the same rings a few at a time milliseconds
-  const SLICE = 7;    // milliseconds of painting before the browser gets its turn
+  // milliseconds of painting before the browser gets its turn: at rest, and between two frames of a moving map
+  const SLICE = 8, SLICE_MOVING = 4, SLICE_URGENT = 40; // urgent: somebody has chosen other colours and looks on
 
   /* ---- the queue: jobs are generators, painted one after the other ---- */
   const queue = [];
@@ -15,7 +16,7 @@
   const next = () => (gm.busy ? requestAnimationFrame(work) : channel.port2.postMessage(0));
 
   function work() {
-    const end = performance.now() + SLICE;
+    const end = performance.now() + (gm.busy ? SLICE_MOVING : queue[0] && queue[0].urgent ? SLICE_URGENT : SLICE);
     while (queue.length && performance.now() < end) {
       const job = queue[0];
       let over = job.stopped;
@@ -32,8 +33,8 @@
   }
 
   /* Paint when there is time; `first` goes before what waits. Gives the job: set `stopped` to call it off. */
-  gm.paintLater = function (steps, first) {
-    const job = { steps, stopped: false };
+  gm.paintLater = function (steps, first, urgent) {
+    const job = { steps, urgent, stopped: false };
     if (first && queue.length) queue.splice(1, 0, job);
     else queue.push(job);
     if (!awake) {
@@ -81,9 +82,9 @@
   /* Features of a layer in view that a rule draws, grouped by how they are filled: Map(key -> {fill, members}). */
   function groups(rule, layer, at, view, state) {
     const { boxes, ids, count } = layer;
-    const pad = 12;
-    const left = (-pad - at.x) / at.scale, top = (-pad - at.y) / at.scale;
-    const right = (view.size + pad - at.x) / at.scale, bottom = (view.size + pad - at.y) / at.scale;
+    const pad = 12, [x0, y0, x1, y1] = view.box;
+    const left = (x0 - pad - at.x) / at.scale, top = (y0 - pad - at.y) / at.scale;
+    const right = (x1 + pad - at.x) / at.scale, bottom = (y1 + pad - at.y) / at.scale;
     const group = rule.group === undefined ? null : state.groupOf(rule.layer);
     const wanted = group && new Set([rule.group].flat());
     const smallest = rule.smallest ? rule.smallest / at.scale : 0;

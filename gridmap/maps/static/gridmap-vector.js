@@ -161,13 +161,19 @@
       tile.cancels = places.map(({ z, x, y, names }) => this.store.want(names, z, x, y, () => { if (--left === 0) ready(); }));
     },
 
-    /* Paint sheets of a tile; what is being painted on them is called off. `done` is called when nothing is left to do. */
-    _paint: function (tile, sheets, done) {
-      const view = { size: SIZE, zoom: tile.coords.z, level: this.levelAt(tile.coords.z) };
+    /* Paint sheets of a tile; what is being painted on them is called off. `done` is called when nothing is left to do.
+       `urgent`: what of it is in view at once, the rest of it after that. */
+    _paint: function (tile, sheets, done, urgent) {
+      const view = { zoom: tile.coords.z, level: this.levelAt(tile.coords.z), box: [0, 0, SIZE, SIZE] };
       if (done) tile.waiting.push(done);
+      if (urgent) {
+        const { min, max } = this._map.getPixelBounds(), x0 = tile.coords.x * SIZE, y0 = tile.coords.y * SIZE;
+        view.box = [Math.max(0, min.x - x0), Math.max(0, min.y - y0), Math.min(SIZE, max.x - x0), Math.min(SIZE, max.y - y0)].map(Math.round);
+        tile.rest = sheets;
+      }
       for (const sheet of sheets) {
         if (tile.jobs[sheet]) tile.jobs[sheet].stopped = true;
-        tile.jobs[sheet] = gm.paintLater(this._steps(tile, sheet, view), this._inView(tile));
+        tile.jobs[sheet] = gm.paintLater(this._steps(tile, sheet, view), this._inView(tile), urgent);
       }
     },
 
@@ -175,6 +181,12 @@
       if (!tile.gone && tile.jobs.some(Boolean)) return;
       tile.waiting.splice(0).forEach((call) => call());
       if (tile.gone) return;
+      if (tile.rest) {
+        const { rest } = tile;
+        tile.rest = null;
+        this._paint(tile, rest);
+        return;
+      }
       if (!this._seen) performance.mark("gridmap:first"); // what a stopwatch waits for
       this._seen = true;
       this.fire("tilepainted");
@@ -191,8 +203,9 @@
       context.clearRect(0, 0, SIZE, SIZE);
       yield* gm.paintSheet(context, this.rulesAt(view.zoom, sheet), view, (name) => this.part(name, tile.coords), this.state);
       const onto = target.getContext("2d");
-      onto.clearRect(0, 0, target.width, target.height);
-      onto.drawImage(aside, 0, 0);
+      const [x, y, right, bottom] = view.box.map((value) => value * ratio);
+      onto.clearRect(x, y, right - x, bottom - y);
+      onto.drawImage(aside, x, y, right - x, bottom - y, x, y, right - x, bottom - y);
       this._spare.push(aside);
       tile.jobs[sheet] = null;
       this._painted(tile);
@@ -219,7 +232,7 @@
     repaint: function (sheets = [0, 1]) {
       const tiles = Object.values(this._tiles || {}).map((tile) => tile.el).sort((a, b) => this._inView(b) - this._inView(a));
       const painted = tiles.map((tile) => new Promise((resolve) => {
-        this._paint(tile, sheets, resolve);
+        this._paint(tile, sheets, resolve, this._inView(tile));
         if (!this._inView(tile)) resolve();
       }));
       this.overlay.redraw();

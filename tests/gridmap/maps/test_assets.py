@@ -36,7 +36,7 @@ def test_an_address_that_is_not_kept_is_refused_by_name() -> None:
 
 
 def test_a_page_needs_leaflet_and_our_own_files_and_nothing_else() -> None:
-    assert [asset.name for asset in assets()] == ["leaflet", "leaflet_css", *OWN]
+    assert [asset.name for asset in assets()] == ["leaflet", "leaflet_css", *OWN, "gridmap-words.js"]
     assert sorted(path.name for path in STATIC.iterdir()) == sorted(OWN)
 
 

@@ -65,8 +65,11 @@ class Opened:
     def settled(self) -> None:
         self.page.wait_for_selector(".gm-app[data-loaded=yes]", state="attached")
         self.page.wait_for_function(
-            "() => { const t = gridmap.app.tiles; return gridmap.painting() === 0 && t.store.waiting.size === 0"
+            "() => { const t = gridmap.app.tiles; return gridmap.painting() === 0 && t.store.waiting.size === 0 &&"
+            " gridmap.app._words === 0"
             " && gridmap.app.level === gridmap.app.shownLevel && Object.values(t._tiles).every(tile => tile.loaded) }")
+        # names and kinds for the words on the map have come
+        self.page.evaluate("() => Promise.all([...gridmap.app.kept.values()])")
 
     def at(self, point: Point) -> tuple[float, float]:
         """Where a place in degrees is in the window."""
