@@ -169,10 +169,10 @@ def _all_near(outline: shapely.Geometry, hulls: np.ndarray) -> bool:
     reach = FAR_M * np.cos(np.pi / 8.0) - 4.0 - half
     corners = cKDTree(shapely.get_coordinates(shapely.segmentize(shapely.boundary(hulls), _SPOT_M)))
     away = ~np.isfinite(corners.query(np.column_stack([x.ravel(), y.ravel()]), distance_upper_bound=reach)[0])
-    spots = np.flatnonzero(away)
-    spots = spots[shapely.dwithin(outline, shapely.points(x.ravel()[spots], y.ravel()[spots]), half)]
+    around = shapely.buffer(outline, half)
+    shapely.prepare(around)
     square = np.zeros(x.size, dtype=bool)
-    square[spots] = True
+    square[away] = shapely.contains_xy(around, x.ravel()[away], y.ravel()[away])
     tract, count = connected_squares(square.reshape(x.shape), structure=np.ones((3, 3)))
     most = np.bincount(tract.ravel(), minlength=count + 1)[1:].max(initial=0)
     return bool(most * _SPOT_M**2 < FAR_AREA_M2)
