@@ -25,7 +25,7 @@ from gridmap.access.snap import snap
 from gridmap.access.whatif import Change, WhatIf
 
 KINDS = 30
-WHAT_IF_KINDS = 5
+WHAT_IF_KINDS = 30
 SIZES = (10_000, 30_000, 100_000, 300_000, 950_000)
 CRS = "EPSG:4549"
 

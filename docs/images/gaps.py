@@ -96,7 +96,7 @@ def draw(axes, walks: CityWalks, gap, extra: dict[str, gpd.GeoDataFrame], number
     axes.set_xlabel("")
     axes.set_ylabel("")
     title = f"{number}. {gap.kind} ({norm:g} m): {gap.households} households; star serves {gap.closing_households}"
-    axes.set_title("\n".join([title, *textwrap.wrap(str(gap.reason), 62)[:3]]), fontsize=8, loc="left")
+    axes.set_title("\n".join([title, *textwrap.wrap(str(gap.reason), 66)[:4]]), fontsize=8, loc="left")
 
 
 def main() -> None:
@@ -131,7 +131,8 @@ def main() -> None:
     path = HERE / f"gaps_{name}.png"
     figure.savefig(path)
     with Image.open(path) as picture:  # a palette keeps the file small
-        picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+        small = picture.convert("RGB").quantize(160, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        small.save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import geopandas as gpd
@@ -29,7 +30,7 @@ from gridmap.norms import Norms
 from layers.errors import WrongCall
 from layers.schema import NEEDS
 
-__all__ = ["COLUMNS", "find_gaps"]
+__all__ = ["COLUMNS", "Ready", "find_gaps", "make_ready"]
 
 #: Columns of the result, as the layer `gaps` has them.
 COLUMNS = ("kind", "households", "residents", "walk_m_mean", "rank")
@@ -56,6 +57,7 @@ def find_gaps(
     places: GapPlaces | None = None,
     explainer: Explainer | None = None,
     drawn: dict[bytes, shapely.Geometry] | None = None,
+    ready: Ready | None = None,
 ) -> gpd.GeoDataFrame:
     """Gap areas of each facility kind.
 
@@ -82,6 +84,8 @@ def find_gaps(
     drawn
         Areas drawn by an earlier call for the same buildings, `merge_m` and outline; taken where a gap is the same, and
         added to.
+    ready
+        From `make_ready` for the same buildings and `merge_m`, where gaps are asked for more than once.
 
     Returns
     -------
@@ -115,8 +119,9 @@ def find_gaps(
     require_metres(buildings=buildings)
     edge = _edge(outline, buildings)
     metres = aligned(distances, buildings)
-    homes = _homes(buildings)
-    close = _close(homes["shape"].to_numpy(), merge_m)
+    ready = make_ready(buildings, merge_m=merge_m) if ready is None else ready
+    homes, close = ready.homes, ready.close
+    row_of, shapes = homes["row"].to_numpy(), homes["shape"].to_numpy()
 
     found = []
     drawn = {} if drawn is None else drawn
@@ -125,15 +130,15 @@ def find_gaps(
     for limit in limits(norms):  # one kind at a time
         if limit.kind not in metres:
             continue
-        walk = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)[homes["row"]]
+        walk = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)[row_of]
         beyond = np.flatnonzero(~within(walk, limit))
         clusters = _clusters(beyond, close)
         parts = [(members, -1) for members in clusters]
         whole = np.ones(len(clusters), dtype=bool)
         if places is not None:
             number = np.full(len(buildings), -1, dtype=np.intp)
-            number[homes["row"]] = np.arange(len(homes))
-            divided = places.divide(limit, [homes["row"].to_numpy()[members] for members in clusters])
+            number[row_of] = np.arange(len(homes))
+            divided = places.divide(limit, [row_of[members] for members in clusters])
             parts = [(number[rows], site) for rows, site in divided]
             of = np.full(len(homes), -1, dtype=np.intp)
             for at, members in enumerate(clusters):
@@ -142,7 +147,7 @@ def find_gaps(
             whole = np.array([size[of[members[0]]] == 1 for members, _ in parts], dtype=bool)
         sums = _sums(homes.assign(walk=walk), [members for members, _ in parts])
         kept = [at for at, gap in enumerate(sums) if gap["households"] >= min_households]
-        rows = [homes["row"].to_numpy()[parts[at][0]] for at in kept]
+        rows = [row_of[parts[at][0]] for at in kept]
         everywhere = metres[limit.kind].to_numpy(dtype="float64", na_value=np.nan)
         reasons: list[dict[str, object]] = (
             [{}] * len(kept) if explainer is None
@@ -153,9 +158,32 @@ def find_gaps(
             key = row.tobytes() + bytes([int(whole[at])])
             if key not in drawn:
                 cells = None if whole[at] or places is None else places.cells[row]
-                drawn[key] = _draw(homes["shape"].to_numpy()[parts[at][0]], merge_m, edge, cells)
+                drawn[key] = _draw(shapes[parts[at][0]], merge_m, edge, cells)
             found.append({"kind": limit.kind, **sums[at], **reason, "geometry": drawn[key]})
     return _ranked(found, buildings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """Homes that have a place, and which of them lie within the merging distance of each other: once for all kinds."""
+
+    homes: pd.DataFrame
+    close: csr_array
+
+
+def make_ready(buildings: gpd.GeoDataFrame, *, merge_m: float = 60.0) -> Ready:
+    """What `find_gaps` finds out about the buildings whatever is asked of them.
+
+    Examples
+    --------
+    >>> homes = gpd.GeoDataFrame({"households": [20, 0, 40]},
+    ...                          geometry=gpd.points_from_xy([0, 50, 80], [0, 0, 0]), crs="EPSG:4549")
+    >>> ready = make_ready(homes)
+    >>> ready.homes["row"].tolist(), ready.close.toarray().tolist()
+    ([0, 2], [[1, 0], [0, 1]])
+    """
+    homes = _homes(buildings)
+    return Ready(homes=homes, close=_close(homes["shape"].to_numpy(), merge_m))
 
 
 def _homes(buildings: gpd.GeoDataFrame) -> pd.DataFrame:

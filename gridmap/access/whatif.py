@@ -17,7 +17,7 @@ import shapely
 from gridmap.access.coverage import coverage
 from gridmap.access.frames import require_metres
 from gridmap.access.gap_places import GapPlaces
-from gridmap.access.gaps import Outline, find_gaps
+from gridmap.access.gaps import Outline, find_gaps, make_ready
 from gridmap.access.held_to import limits
 from gridmap.access.network import WalkNetwork
 from gridmap.access.reach import nearest_of_kinds, place
@@ -110,12 +110,12 @@ class WhatIf:
         self._drawn: dict[bytes, shapely.Geometry] = {}
         placed = facilities[facilities["kind"].isin(list(self._norms))]
         self.metres, self.nearest = nearest_facilities(buildings, placed, network, limit_m=limit_m)
-        self._places = GapPlaces(buildings, network)
+        self._places, self._ready = GapPlaces(buildings, network), make_ready(buildings, merge_m=merge_m)
         self._doors = place(network, meet_streets(buildings, network))
         self.coverage = coverage(micro_grids, buildings, self.metres, self._norms, nearest=self.nearest)
         self.gaps = find_gaps(
             buildings, self.metres, self._norms, merge_m=merge_m, outline=outline, drawn=self._drawn,
-            places=self._places,
+            places=self._places, ready=self._ready,
         )
 
     def ask(self, change: Change) -> Outcome:
@@ -151,12 +151,13 @@ class WhatIf:
                 {kind: norms[kind]}, nearest=leads[[kind]],
             ))
         table = pd.concat(rows, ignore_index=True) if rows else self.coverage.iloc[:0]
-        before = self.coverage.set_index(["micro_grid", "kind"])["covered_households"]
+        known_rows = self.coverage[self.coverage["kind"].isin(kinds)]
+        before = known_rows.set_index(["micro_grid", "kind"])["covered_households"]
         own = pd.MultiIndex.from_frame(table[["micro_grid", "kind"]])
         table = table.assign(covered_before=before.reindex(own).to_numpy())
         gaps = find_gaps(
             self._buildings, walks, {kind: norms[kind] for kind in kinds}, merge_m=self._merge, outline=self._outline,
-            drawn=self._drawn, places=self._places,
+            drawn=self._drawn, places=self._places, ready=self._ready,
         )
         return Outcome(kinds=kinds, coverage=table, gaps=gaps, gained=gained, lost=lost, walks=walks)
 
