@@ -70,7 +70,9 @@ def carry(
     zone = zone.copy()
     held = np.isin(zone, list(locked))
     alone = graph.weight > graph.households
-    _open_inside(graph, zone, count, before > 0)
+    # A tract where nobody lives lies on both sides of hard lines, as long as nobody moves in.
+    now = np.bincount(zone[zone >= 0], weights=graph.households[zone >= 0], minlength=count)[:count]
+    _open_inside(graph, zone, count, (before > 0) | (now == 0))
     fresh = count
     for number in np.unique(zone[alone & ~held]).tolist():  # towers: few
         cells = np.flatnonzero(zone == number)
@@ -88,7 +90,7 @@ def carry(
     return _judged(graph, zone, count, before, band, locked, own)
 
 
-def _open_inside(graph: CellGraph, zone: np.ndarray, count: int, peopled: np.ndarray) -> None:
+def _open_inside(graph: CellGraph, zone: np.ndarray, count: int, held: np.ndarray) -> None:
     """Open the hard edges that hold an old zone together: it was so before."""
     open_pieces = _pieces(graph, zone, graph.open)
     all_pieces = _pieces(graph, zone, np.ones(len(graph.a), dtype=bool))
@@ -98,7 +100,7 @@ def _open_inside(graph: CellGraph, zone: np.ndarray, count: int, peopled: np.nda
     apart[all_pieces[open_pieces != first[all_pieces]]] = True
     inside = (zone[graph.a] == zone[graph.b]) & apart[all_pieces[graph.a]] & ~graph.open
     inside &= zone[graph.a] < count
-    graph.open = graph.open | (inside & peopled[np.minimum(np.maximum(zone[graph.a], 0), count - 1)])
+    graph.open = graph.open | (inside & held[np.minimum(np.maximum(zone[graph.a], 0), count - 1)])
 
 
 def _pieces(graph: CellGraph, zone: np.ndarray, usable: np.ndarray) -> np.ndarray:

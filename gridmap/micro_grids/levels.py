@@ -22,7 +22,7 @@ from gridmap.micro_grids.own_kinds import sort_land
 from gridmap.micro_grids.places import CellPlaces, PlaceRules, hold_together
 from gridmap.micro_grids.sorts import Sort
 from gridmap.micro_grids.special import choose_sites, sort_of_site
-from gridmap.micro_grids.unpeopled import unpeopled
+from gridmap.micro_grids.unpeopled import tracts, unpeopled
 from gridmap.micro_grids.villages import join_farms, sort_of_village, spread
 
 __all__ = ["LEVELS", "Plan", "Rules", "crosses", "derive_communities", "plan_levels"]
@@ -342,13 +342,16 @@ def _villages(part: CellGraph, rules: Rules, places: CellPlaces | None) -> np.nd
 def _micro_grids(part: CellGraph, far: np.ndarray, rules: Rules, places: CellPlaces | None) -> _Derived:
     """Micro-grids of some cells: wide ground without people, villages, and the town."""
     low, high = rules.micro_grids.low, rules.micro_grids.high
-    empty = unpeopled(part, far, low=low, least_m2=rules.unpeopled_m2, wide_m2=rules.unpeopled_wide_m2)
+    empty = unpeopled(
+        part, far, low=low, least_m2=rules.unpeopled_m2, wide_m2=rules.unpeopled_wide_m2,
+        cross=_villages(part, rules, places) is None,
+    )  # fmt: skip
     label = np.full(len(part), -1, dtype=np.int64)
     crossed = np.zeros(len(part), dtype=bool)
     sorts: list[Sort | None] = []
     bare = np.flatnonzero(empty)
     if len(bare):
-        label[bare] = part.part(bare).pieces()
+        label = tracts(part, empty, rules.unpeopled_m2)
         land = np.full(len(part), None, dtype=object) if places is None else places.land
         sorts += [
             sort_land(land[label == number], part.area[label == number]) for number in range(int(label[bare].max()) + 1)
@@ -387,8 +390,8 @@ def _micro_grids(part: CellGraph, far: np.ndarray, rules: Rules, places: CellPla
         own = unit == index
         sort: Sort | None = None
         if home is not None and places is not None and whole[own].all():
-            apart = places.settlements.apart_m[np.unique(places.settlement[peopled][own & (graph.households > 0)])]
-            sort = sort_of_village(load, float(apart.max(initial=0.0))) if load else None
+            together = np.unique(places.settlement[peopled][own & (graph.households > 0)])
+            sort = sort_of_village(load, places.settlements.apart(together)) if load else None
         sorts.append(sort)
     label[peopled] = (int(label[bare].max()) + 1 if len(bare) else 0) + unit
     crossed[peopled] = crosses(graph, unit, hard)

@@ -7,7 +7,7 @@ import shapely
 
 from gridmap.micro_grids.noding import Faces
 
-__all__ = ["REACH_M", "sources_of_blocks"]
+__all__ = ["REACH_M", "STRIP_M", "sources_of_blocks"]
 
 #: A block without buildings that is narrower than this on average is a strip along a street or a wall, not a place.
 STRIP_M = 14.0

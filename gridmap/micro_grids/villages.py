@@ -8,7 +8,7 @@ households as a grid. Isolated farms join the settlement next to them, unless a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -43,16 +43,24 @@ class VillageRules:
 @dataclass
 class Settlements:
     """Number of the settlement of each building piece (-1 where nobody lives), and per settlement: whether it is a
-    village, and how far the nearest other settlement is (metres; infinite for the only one)."""
+    village, how far the nearest other settlement is (metres; infinite for the only one), and its footprints."""
 
     of_atom: np.ndarray
     village: np.ndarray
     apart_m: np.ndarray
+    shapes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=object))
 
     @property
     def any(self) -> bool:
         """Whether there is a village at all."""
         return bool(self.village.any())
+
+    def apart(self, together: np.ndarray) -> float:
+        """Metres from some settlements that are one unit to the nearest other one; infinite where there is none."""
+        if len(together) < 2 or not len(self.shapes):
+            return float(self.apart_m[together].max(initial=0.0))
+        others = np.delete(self.shapes, together)
+        return float(shapely.distance(self.shapes[together][:, None], others[None, :]).min(initial=np.inf))
 
 
 def find_settlements(
@@ -91,16 +99,16 @@ def find_settlements(
     size = np.bincount(label, minlength=count)
     village = (load <= rules.most) & (load / size <= rules.house)
     apart = np.full(count, np.inf)
+    order = np.argsort(label, kind="stable")
+    begin = np.flatnonzero(np.r_[True, np.diff(label[order]) > 0])
+    groups = np.split(order, begin[1:])
+    whole = np.array([shapely.multipolygons(shapely.get_parts(geometry[homes[group]])) for group in groups])
     if count > 1:
-        order = np.argsort(label, kind="stable")
-        begin = np.flatnonzero(np.r_[True, np.diff(label[order]) > 0])
-        groups = np.split(order, begin[1:])
-        whole = np.array([shapely.multipolygons(shapely.get_parts(geometry[homes[group]])) for group in groups])
         (one, _), metres = shapely.STRtree(whole).query_nearest(
             whole, return_distance=True, exclusive=True, all_matches=False
         )
         apart[one] = metres
-    return Settlements(of_atom, village, apart)
+    return Settlements(of_atom, village, apart, whole)
 
 
 def spread(graph: CellGraph, label: np.ndarray) -> np.ndarray:

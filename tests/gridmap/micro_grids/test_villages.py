@@ -66,6 +66,15 @@ def test_a_farm_behind_a_river_with_enough_neighbours_does_not() -> None:
     assert own[own.index > 400].nunique() == 1
 
 
+def test_a_village_says_how_far_the_next_one_is_not_how_far_its_own_farms_are() -> None:
+    farm = houses(1, 1, 2, x=420, y=200)
+    split = country(houses(3, 3, 1, x=200, y=200), farm, houses(5, 5, 1, x=1600, y=300))
+    small = peopled(split).sort_values("households").iloc[0]
+    assert small["households"] == 11
+    # From the farm's east wall at x = 445 to the next village's west wall at 1605.
+    assert "1,16" in small["reason"] and " m from the next" in small["reason"]
+
+
 def test_two_villages_never_share_a_micro_grid_though_both_would_fit() -> None:
     split = country(houses(4, 4, 1, x=200, y=200), houses(4, 4, 1, x=420, y=200))
     assert sorted(peopled(split)["households"]) == [16, 16]
