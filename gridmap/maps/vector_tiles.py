@@ -139,7 +139,8 @@ def draw_tiles(
     ----------
     document
         The city's layers as the server lists them: `version`, `bounds` and `layers`, each with what `VectorTiles`
-        needs and `zh`, `en`, `measures`.
+        needs and `zh`, `en`, `measures`; `background` (None: there is none) is a map of pictures below them: `url`,
+        `minzoom`, `maxzoom`, `attribution`, and `shift` (`east_m`, `north_m`) where it is drawn in another datum.
     title, lang, measure, households, attribution, ways
         As for `draw`.
     assets
@@ -175,7 +176,8 @@ def draw_tiles(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
         language_switch=False, ways=ways, stale=stale,
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
-        bounds=document["bounds"], values=f"{root}values/{version}/", features=f"{root}feature/{version}/",
+        bounds=document["bounds"], background=document.get("background"),
+        values=f"{root}values/{version}/", features=f"{root}feature/{version}/",
     )
     name = hashlib.sha256(json.dumps([config, layers], sort_keys=True).encode()).hexdigest()[:12]
     folium_map = CityMap(where=assets, name=name, location=(0.0, 0.0), zoom_start=3, min_zoom=3, max_zoom=20)

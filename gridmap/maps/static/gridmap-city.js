@@ -91,6 +91,7 @@
       map.getContainer().style.background = gm.theme().outside;
       this.home(false);
       tiles.addTo(map);
+      if (this.config.background) this.background = new gm.Background(this, this.config.background);
       const drawnBy = Object.entries(tiles.options.groups).filter(([layer]) => tiles.info.has(layer));
       await Promise.all([this.colour(this.wantedName), ...drawnBy.map(([layer]) => this.groupsOf(layer))]);
       this.panel.refresh();

@@ -30,6 +30,15 @@
       this.drawTable();
     }
 
+    drawLayers() {
+      super.drawLayers();
+      const { background } = this.app;
+      if (!background) return;
+      const box = h("input", { type: "checkbox", checked: background.on, onchange: () => background.show(box.checked) });
+      this.layers.prepend(h("label", { class: "gm-check gm-check-base" }, box, h("span", null, gm.t(this.app, "background")),
+        h("span", { class: "gm-count" }, background.facts.attribution || "")));
+    }
+
     drawLegend() {
       const { app } = this;
       const document = app.shownValues;

@@ -70,6 +70,7 @@
       const level = this.levelAt(zoom);
       return this.options.rules.filter((rule) => {
         if ((rule.sheet || 0) !== sheet || zoom < (rule.zoom ? rule.zoom[0] : 0) || zoom >= (rule.zoom ? rule.zoom[1] : 99)) return false;
+        if (this.options.background && (rule.colour === "land" || (this.info.get(rule.layer) || {}).group === "base")) return false;
         if (rule.layer === "@level") return level !== null && (rule.what !== "value" || this.values.has(level));
         if (!this.info.has(rule.layer)) return false;
         if (rule.levelAbove && !this.above(rule.layer, level)) return false;

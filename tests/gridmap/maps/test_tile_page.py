@@ -301,3 +301,33 @@ def test_the_page_speaks_english_too(browser: Any, site: Site) -> None:
         opened.leave()
     finally:
         site.page = before
+
+
+def test_a_background_lies_below_and_where_the_city_is(browser: Any, site: Site) -> None:
+    before = site.page
+    background = {
+        "url": "/base/{z}/{x}/{y}", "minzoom": 3, "maxzoom": 16, "attribution": HOSTILE,
+        "shift": {"east_m": 500.0, "north_m": -200.0},
+    }
+    site.page = lambda: draw_tiles({**site.document, "background": background})
+    try:
+        opened = Opened(browser, site, view(site, 17))
+        page = opened.page
+        tile = page.locator(".leaflet-gm-base-pane img").first
+        tile.wait_for()
+        assert page.evaluate("() => gridmap.app.tiles.rulesAt(17, 1).map(r => r.layer)").count("roads") == 0
+        # overlays 500 m to the east are the pictures 500 m to the west: at zoom 17 and 30.55 degrees 1.028 m a pixel
+        moved = page.evaluate("() => new DOMMatrix(getComputedStyle(document.querySelector('.leaflet-gm-base-pane'))"
+                              ".transform)")
+        latitude = site.frames["micro_grids"].to_crs(4326).union_all().centroid.y
+        metres = 156543.03392804097 * np.cos(np.radians(latitude)) / 2**17
+        assert moved["e"] == pytest.approx(-500 / metres, abs=0.2)
+        assert moved["f"] == pytest.approx(-200 / metres, abs=0.2)
+        page.locator(".gm-fold-layers summary").click()
+        assert HOSTILE in str(page.locator(".gm-check-base").text_content())
+        page.locator(".gm-check-base input").uncheck()
+        assert page.locator(".leaflet-gm-base-pane img").count() == 0
+        assert page.evaluate("() => gridmap.app.tiles.rulesAt(17, 1).map(r => r.layer)").count("roads") > 0
+        opened.leave()
+    finally:
+        site.page = before

@@ -6,6 +6,7 @@ Half of the names hold hostile text.
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable
@@ -28,6 +29,10 @@ VERSION = "00c0ffee"
 POLICY = (
     "default-src 'none'; script-src 'nonce-N'; worker-src 'self'; style-src 'self' 'nonce-N'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+#: One grey pixel.
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
 #: layer -> zooms in tiles
 ZOOMS = {
@@ -113,6 +118,7 @@ class Site:
             layers.append({
                 "name": name, "zh": name, "en": name, "minzoom": low, "maxzoom": high, "bounds": bounds,
                 "count": len(frame), "show": True, "measures": measures,
+                "group": "base" if name in ("roads", "buildings") else "units",
             })
             for number, code in enumerate(frame["code"], 1):
                 row = frame.iloc[number - 1]
@@ -189,6 +195,8 @@ class Site:
             file = self.folder / path
             kind = "text/javascript" if file.suffix == ".js" else "text/css"
             return file.read_bytes() if file.is_file() else b"", f"{kind}; charset=utf-8"
+        if path.startswith("base/"):
+            return PICTURE, "image/png"
         if path.startswith("tiles/"):
             _, _, names, z, x, y = path.split("/")
             files = [self.folder / name / z / x / y for name in names.split(",")]
