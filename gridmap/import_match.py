@@ -48,7 +48,9 @@ class Changes:
     steps: list[dict[str, Any]] = field(default_factory=list)
 
 
-def compare(before: Any, frame: Any, layer: Layer, *, day: date, ends: bool) -> Changes:
+def compare(
+    before: Any, frame: Any, layer: Layer, *, day: date, ends: bool, own: NDArray[np.bool_] | None = None
+) -> Changes:
     """Lay a file over a layer.
 
     Parameters
@@ -61,6 +63,8 @@ def compare(before: Any, frame: Any, layer: Layer, *, day: date, ends: bool) -> 
         Day of the import: `valid_from` of new rows, `valid_to` of ended ones.
     ends
         Whether rows that the file lacks are ended.
+    own
+        Rows of the layer that may be changed; None for all. The others stay as they are.
 
     Returns
     -------
@@ -83,7 +87,8 @@ def compare(before: Any, frame: Any, layer: Layer, *, day: date, ends: bool) -> 
     coded = "code" in layer
     if coded and "code" not in frame.columns:
         frame = frame.assign(code=pd.Series(None, index=frame.index, dtype="str"))
-    match = _matches(before, frame, layer)
+    own = np.ones(len(before), dtype=bool) if own is None else own
+    match = _matches(before, frame, layer, own)
     columns = [name for name in frame.columns if name not in (*_OURS, "geometry", "code")]
     after = before.copy()
     for name in columns:
@@ -127,7 +132,7 @@ def compare(before: Any, frame: Any, layer: Layer, *, day: date, ends: bool) -> 
     touched = np.zeros(len(after), dtype=bool)
     touched[rows[moved]] = True
     if ends and end is not None:
-        gone = np.setdiff1d(np.flatnonzero(after[end].isna()), rows)
+        gone = np.setdiff1d(np.flatnonzero(after[end].isna().to_numpy() & own), rows)
         for row in gone:
             changes.ended.append(keys[row])
             changes.steps.append({"code": keys[row], "step": "ended", "before": json.dumps({end: None})})
@@ -207,14 +212,14 @@ def keys_of(frame: Any, layer: Layer) -> list[str]:
     return ["\t".join("" if pd.isna(value) else str(value) for value in row) for row in rows]
 
 
-def _matches(before: Any, frame: Any, layer: Layer) -> NDArray[np.int64]:
+def _matches(before: Any, frame: Any, layer: Layer, own: NDArray[np.bool_]) -> NDArray[np.int64]:
     """For each row of the file the row of the layer that it is; -1 for a new one, -2 for one given twice."""
     match = np.full(len(frame), -1, dtype=np.int64)
     if not len(before) or not len(frame):
         return match
-    taken = np.zeros(len(before), dtype=bool)
+    taken = ~own
     if "code" not in layer:
-        place = {key: row for row, key in reversed(list(enumerate(keys_of(before, layer))))}
+        place = {key: row for row, key in reversed(list(enumerate(keys_of(before, layer)))) if own[row]}
         for at, key in enumerate(keys_of(frame, layer)):
             row = place.get(key, -1)
             match[at] = -2 if row >= 0 and taken[row] else row
@@ -222,7 +227,7 @@ def _matches(before: Any, frame: Any, layer: Layer) -> NDArray[np.int64]:
                 taken[row] = True
         return match
     codes = pd.Series(np.arange(len(before)), index=before["code"].astype("object"))
-    codes = codes[codes.index.notna() & ~codes.index.duplicated()]
+    codes = codes[codes.index.notna() & ~codes.index.duplicated() & own]
     found = frame["code"].astype("object").map(codes).fillna(-1).to_numpy(dtype=np.int64)
     match[found >= 0] = found[found >= 0]
     taken[found[found >= 0]] = True

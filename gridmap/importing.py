@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,17 +19,19 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
 from gridmap.import_match import Changes, compare, end_of, keys_of
+from gridmap.import_scope import own_rows, tell_outside, whole_city
 from gridmap.micro_grids.attach import attach, attach_findings
 from gridmap.rework import cover_settings
 from gridmap.stores import Store, open_store
-from layers.errors import MissingLayer, NotFound, WrongCall
+from layers.errors import MissingLayer, NotFound, NotYourArea, WrongCall
 from layers.findings import Findings
-from layers.read import read_file
+from layers.read import Reading, read_file
 from layers.schema import LAYERS, Layer
-from layers.tally import Tally
+from layers.tally import Tally, refuse
 
 __all__ = ["IMPORTED", "ImportRecord", "Imported", "import_file", "imports", "undo_import"]
 
@@ -68,11 +70,12 @@ class ImportRecord:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: its record, what was odd, and where every row of the file went."""
+    """What an import did: its record, what was odd, where every row of the file went, and the file as read."""
 
     record: ImportRecord
     findings: Findings
     tally: Tally
+    reading: Reading
 
 
 def import_file(
@@ -90,6 +93,8 @@ def import_file(
     complete: bool | None = None,
     dry_run: bool = False,
     name: str | None = None,
+    within: Sequence[str] = ("",),
+    strict: bool = True,
 ) -> Imported:
     """Bring a file into a layer of a built city.
 
@@ -111,6 +116,10 @@ def import_file(
         Only say what would be done.
     name
         Name of the file as people know it, where it lies under another.
+    within
+        Area codes that the sender may change: rows elsewhere are refused, and nothing elsewhere changes or ends.
+    strict
+        Refuse ambiguous headings rather than take the first.
 
     Returns
     -------
@@ -131,14 +140,15 @@ def import_file(
     with open_store(city) as store:
         read = read_file(
             path, layer, datum=datum, encoding=encoding, mapping=mapping, source_layer=source_layer,
-            source_crs=source_crs, kinds=kinds, crs=store.crs, strict=True,
+            source_crs=source_crs, kinds=kinds, crs=store.crs, strict=strict,
         )  # fmt: skip
         now = datetime.now(UTC)
         before = store.read(layer)
-        frame = read.frame
+        frame, tally, own = _own(store, layer, before, read, within)
         changes = compare(before, frame, LAYERS[layer], day=now.date(),
-            ends=layer not in _EVENTS and complete is not False)
-        living = int(before[end].isna().sum()) if (end := end_of(LAYERS[layer])) in before.columns else len(before)
+            ends=layer not in _EVENTS and complete is not False, own=own)
+        mine = before[own]
+        living = int(mine[end].isna().sum()) if (end := end_of(LAYERS[layer])) in mine.columns else len(mine)
         if complete is None and len(changes.ended) > max(1, _MOST_ENDED * living):
             raise WrongCall(
                 f"{path.name} lacks {len(changes.ended)} of the {living} {layer} there are; say whether it holds all "
@@ -148,12 +158,30 @@ def import_file(
         record = ImportRecord(
             code=_next_code(store), layer=layer, file=name or path.name,
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(), by=by or _me(), at=now.isoformat(timespec="seconds"),
-            rows=read.tally.rows, new=len(changes.new), changed=len(changes.changed), unchanged=changes.unchanged,
-            ended=len(changes.ended), refused=len(read.tally.refused), merged=read.tally.merged + changes.merged,
+            rows=tally.rows, new=len(changes.new), changed=len(changes.changed), unchanged=changes.unchanged,
+            ended=len(changes.ended), refused=len(tally.refused), merged=tally.merged + changes.merged,
         )  # fmt: skip
         if not dry_run:
             _keep(store, record, after, changes)
-    return Imported(record, read.findings, read.tally)
+    return Imported(record, read.findings, tally, read)
+
+
+def _own(
+    store: Store, layer: str, before: Any, read: Reading, within: Sequence[str]
+) -> tuple[Any, Tally, NDArray[np.bool_]]:
+    """Rows of the file that its sender may bring in, the tally with the others refused, and rows that may change."""
+    if whole_city(within):
+        return read.frame, read.tally, np.ones(len(before), dtype=bool)
+    units = store.read("micro_grids", as_of=datetime.now(UTC).date())
+    if not len(units):
+        raise MissingLayer("the city has no micro-grids; build it first")
+    nearest_m = cover_settings(store).nearest_m
+    own = own_rows(before, layer, within, units, nearest_m=nearest_m, kept=True)
+    inside = own_rows(read.frame, layer, within, units, nearest_m=nearest_m)
+    others = set(before["code"][~own].dropna()) if "code" in before.columns else set()
+    out = tell_outside(read.frame, inside, others, layer, read.findings, read.tally.file)
+    tally = refuse(read.tally, read.original, read.frame["source_row"][out].tolist(), read.findings)
+    return read.frame[~out], tally, own
 
 
 def imports(city: str | Path) -> pd.DataFrame:
@@ -163,13 +191,17 @@ def imports(city: str | Path) -> pd.DataFrame:
     return table.sort_values("code", ascending=False).reset_index(drop=True)
 
 
-def undo_import(city: str | Path, code: str | None = None, *, by: str | None = None) -> ImportRecord:
+def undo_import(
+    city: str | Path, code: str | None = None, *, by: str | None = None, own: bool = False
+) -> ImportRecord:
     """Take an import back: new rows go, changed and ended ones stand as before.
 
     Parameters
     ----------
     code
         Of the import; None for the latest that is not undone.
+    own
+        Only what `by` brought in may be taken back.
 
     Returns
     -------
@@ -181,6 +213,8 @@ def undo_import(city: str | Path, code: str | None = None, *, by: str | None = N
         No such import, or none that can be undone.
     WrongCall
         A later import changed the same layer and is not undone, or the import is too old.
+    NotYourArea
+        Somebody else brought it in, and `own`.
     """
     with open_store(city) as store:
         table = pd.DataFrame(store.read("imports"))
@@ -191,6 +225,8 @@ def undo_import(city: str | Path, code: str | None = None, *, by: str | None = N
             raise NotFound(f"there is no import {code or ''} to undo; list them with gridmap imports")
         row = table[table["code"] == code].iloc[0]
         layer = str(row["layer"])
+        if own and row["by"] != by:
+            raise NotYourArea(f"{code} was brought in by somebody else; ask them, or the administrator of the city")
         later = open_[(open_["layer"] == layer) & (open_["code"] > code)]["code"].tolist()
         if later:
             raise WrongCall(f"{layer} was imported again by {', '.join(later)}; undo those first, the latest first")

@@ -51,11 +51,15 @@ class City:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One file as read: its rows, what was odd, and where every row went."""
+    """One file as read: its rows, what was odd, and where every row went.
+
+    `original` holds the rows of the file under its own headings, with `source_row`.
+    """
 
     frame: gpd.GeoDataFrame | pd.DataFrame
     findings: Findings
     tally: Tally
+    original: pd.DataFrame
 
 
 def read_layer(
@@ -173,7 +177,7 @@ def read_file(
     raw = read_raw(source, None, None, findings, strict=strict)
     target = metric_named(crs) if crs is not None else crs_for([raw.frame])
     frame, tally = finish(raw, source, target, findings)
-    return Reading(frame=frame, findings=findings, tally=tally)
+    return Reading(frame=frame, findings=findings, tally=tally, original=raw.original)
 
 
 def read_city(folder: str | Path, *, progress: Callable[[str], None] | None = None) -> City:

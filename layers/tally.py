@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,7 +18,7 @@ from layers.rows import tell_rows
 from layers.schema import Layer
 from layers.text import cell_text
 
-__all__ = ["REASON", "Tally", "merge_same_rows", "tally_of"]
+__all__ = ["REASON", "Tally", "merge_same_rows", "refuse", "tally_of"]
 
 #: Heading of the column that refused rows get.
 REASON = "gridmap_reason"
@@ -133,8 +133,43 @@ def tally_of(
     >>> done.rows, done.kept, done.refused.to_dict("list")
     (2, 1, {'名称': ['乙'], 'gridmap_reason': ['row 3: no geometry']})
     """
-    out = ~original["source_row"].isin(kept)
-    refused = original[out]
+    refused = original[~original["source_row"].isin(kept)]
+    table = _refused(refused, layer, file, findings)
+    return Tally(layer, file, len(original), len(original) - len(refused) - merged, merged, table)
+
+
+def refuse(
+    tally: Tally, original: pd.DataFrame, rows: Iterable[int], findings: Iterable[Finding], *, merged: int = 0
+) -> Tally:
+    """A tally in which rows that were kept are refused after all, with the reasons that the findings give.
+
+    Parameters
+    ----------
+    original
+        Rows as read, under the file's headings, with `source_row`.
+    rows
+        Numbers of the rows (`source_row`).
+    merged
+        So many more of the kept rows are merged.
+
+    Examples
+    --------
+    >>> original = pd.DataFrame({"名称": ["甲", "乙"], "source_row": [2, 3]})
+    >>> told = Findings()
+    >>> told.add("estates", "outside_area", "outside your area", "refused", level="error", row=3, file="a.csv")
+    >>> done = refuse(Tally("estates", "a.csv", 2, 2), original, [3], told)
+    >>> done.kept, done.refused.to_dict("list")
+    (1, {'名称': ['乙'], 'gridmap_reason': ['outside your area']})
+    """
+    out = original[original["source_row"].isin(set(rows))]
+    table = _refused(out, tally.layer, tally.file, findings)
+    parts = [part for part in (tally.refused, table) if len(part)]
+    whole = pd.concat(parts, ignore_index=True) if parts else tally.refused
+    return replace(tally, kept=tally.kept - len(out) - merged, merged=tally.merged + merged, refused=whole)
+
+
+def _refused(refused: pd.DataFrame, layer: str, file: str, findings: Iterable[Finding]) -> pd.DataFrame:
+    """Refused rows under the file's own headings, with the reason."""
     reasons: dict[int, list[str]] = {}
     whole: list[str] = []
     if len(refused):
@@ -150,5 +185,4 @@ def tally_of(
     if "geometry" in refused.columns:
         shapes = np.asarray(refused["geometry"].array, dtype=object)
         table["wkt"] = [None if shape is None or shape.is_empty else shape.wkt for shape in shapes]
-    table = table.reset_index(drop=True).assign(**{REASON: pd.Series(text, dtype="str")})
-    return Tally(layer, file, len(original), len(original) - len(refused) - merged, merged, table)
+    return table.reset_index(drop=True).assign(**{REASON: pd.Series(text, dtype="str")})

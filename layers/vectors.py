@@ -21,7 +21,7 @@ import pyogrio
 import pyproj
 import shapely
 
-from layers.archives import ZIP_ERRORS
+from layers.archives import ZIP_ERRORS, member_name
 from layers.datum import DATUMS
 from layers.errors import BadFile, BadSettings, CrsMismatch, MissingLayer, UnknownDatum
 from layers.findings import Findings
@@ -252,14 +252,8 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
 
 
 def _stem(member: zipfile.ZipInfo) -> str:
-    """Name of a file in a zip without folder and ending; Windows writes it in GBK without saying so."""
-    name = member.filename
-    if not member.flag_bits & 0x800:
-        try:
-            name = name.encode("cp437").decode("gb18030")
-        except UnicodeError:
-            name = member.filename
-    return Path(name).stem
+    """Name of a file in a zip without folder and ending."""
+    return Path(member_name(member)).stem
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, path: Path) -> Path:

@@ -18,7 +18,8 @@ DEEDS = (
     "gridmap.barriers", "gridmap.atlas", "gridmap.accounts", "gridmap.quality_levels",
     "gridmap.past", "gridmap.plan_change",
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
-    "gridmap.cli_site", "gridmap.city_tiles", "gridmap.cli_tiles", "gridmap.import_match", "gridmap.osm_households",
+    "gridmap.cli_site", "gridmap.city_tiles", "gridmap.cli_tiles", "gridmap.import_match", "gridmap.import_scope",
+    "gridmap.import_preview", "gridmap.osm_households", "gridmap.uploads", "gridmap.upload_reading",
 )  # fmt: skip
 
 #: A room under the left folder imports none of these.

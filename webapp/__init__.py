@@ -29,7 +29,7 @@ from webapp import (
     walks,
 )
 from webapp.instance import secret_key
-from webapp.views import assets, equity, export, findings, maps, planning, plans, quality, users, ways
+from webapp.views import assets, equity, export, findings, maps, planning, plans, quality, uploads, users, ways
 from webapp.views import data as data_views
 from webapp.views import tiles as tile_views
 
@@ -49,7 +49,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         for https only; else GRIDMAP_HTTPS), `PROXIES` (how many proxies stand before the service and may say where a
         request comes from), `CACHE_BYTES` (memory for answers), `NEAR_ROWS` (layers of more rows
         come to the map piece by piece), `TILES` (folder of the city's vector tiles; else GRIDMAP_TILES, else beside
-        the city, as `gridmap.city_tiles.tiles_folder` says).
+        the city, as `gridmap.city_tiles.tiles_folder` says), `UPLOAD_BYTES` and `UPLOAD_SECONDS` (the largest upload,
+        the longest reading), `UPLOADS` (where files that were sent lie; else beside the secret key).
 
     Raises
     ------
@@ -80,7 +81,9 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         CACHE_BYTES=64 * 1024 * 1024,
         TILES=os.environ.get("GRIDMAP_TILES") or None,
         NEAR_ROWS=12_000,
-        MAX_CONTENT_LENGTH=64 * 1024,  # forms only
+        MAX_CONTENT_LENGTH=64 * 1024,  # forms only; the upload page takes more from who may import
+        UPLOAD_BYTES=200 * 1024 * 1024,
+        UPLOAD_SECONDS=300.0,
         SESSION_COOKIE_NAME="gridmap",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -94,12 +97,16 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     if not app.config.get("SECRET_KEY"):
         app.config["SECRET_KEY"] = secret_key(folder)
     app.config["ASSETS"] = folder / "assets"
+    app.config.setdefault("UPLOADS", folder / "uploads")  # beside what is served, never in it
     install_assets(app.config["ASSETS"])
 
     Bootstrap5(app)
+    uploads.init_app(app)
     CSRFProtect(app)
     for part in (security, language, errors, store, auth, guard, replies, walks, tiles, tile_values, tile_door, drafts):
         part.init_app(app)
-    for view in (maps, data_views, tile_views, export, findings, quality, planning, plans, equity, ways, users, assets):
+    for view in (
+        maps, data_views, tile_views, export, findings, quality, planning, plans, equity, ways, uploads, users, assets,
+    ):
         app.register_blueprint(view.bp)
     return app

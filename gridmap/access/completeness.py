@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from gridmap.access.frames import whole_numbers
 from layers.errors import WrongCall
@@ -84,7 +84,7 @@ def completeness(
     general = np.full(len(households), "mapped", dtype=object)
     for state in ("thin", "unmapped"):
         unlikely, few = _UNLIKELY[state]
-        general[(poisson.cdf(every, expected_any) < unlikely) & (every < few * expected_any)] = state
+        general[(pdtr(every, expected_any) < unlikely) & (every < few * expected_any)] = state
     tables = []
     for kind in sorted(kinds):
         own = place[facilities["kind"] == kind].value_counts().reindex(households.index, fill_value=0).to_numpy()

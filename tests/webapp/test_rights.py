@@ -19,7 +19,7 @@ VALUES = {
     "name": "micro_grids", "code": CODES[0], "filename": "gridmap-web.css", "building": f"B{CODES[0]}",
     "kind": "canteen", "version": "0" * 16, "names": "micro_grids", "layer": "micro_grids", "measure": "households",
     "number": 1, "z": 14, "x": 13000, "y": 6000,
-    "form": "png", "draft": "0123456789abcdef", "what": "undo",
+    "form": "png", "job": "0" * 24, "draft": "0123456789abcdef", "what": "undo",
 }
 
 

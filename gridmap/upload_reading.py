@@ -1,0 +1,124 @@
+"""The process that reads one uploaded file: `python -m gridmap.upload_reading FOLDER CODE`, city in GRIDMAP_CITY."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from gridmap.city_tiles import make_tiles, tiles_folder
+from gridmap.import_preview import parts_of, preview_import
+from gridmap.importing import IMPORTED, import_file
+from gridmap.maps.tiles.shelf import Shelf
+from gridmap.uploads import Job, Uploads
+from layers.errors import AmbiguousHeading, GridmapError
+from layers.findings import LEVELS
+from layers.received import layer_named
+
+__all__ = ["run"]
+
+#: Findings that are kept for the page; the file of them has all.
+_MOST = 2000
+
+
+def run(uploads: Uploads, job: Job) -> Job:
+    """Read a job's file, or bring it in; the job as it stands after."""
+    try:
+        after = _bring_in(uploads, job) if job.state == "importing" else _look(uploads, job)
+    except GridmapError as error:
+        after = replace(job, state="failed", message=f"{type(error).__name__}: {error}")
+    except MemoryError:
+        after = replace(job, state="failed", message="too_large")
+    uploads.keep(after)
+    return after
+
+
+def _look(uploads: Uploads, job: Job) -> Job:
+    path = uploads.folder / job.file
+    parts = parts_of(path)
+    part = job.part
+    if parts and not part:
+        part, job = _first_part(uploads, job, parts)
+    if job.layer not in IMPORTED:
+        _write(uploads, job, "preview.json", {"parts": parts})
+        return replace(job, state="failed", message="which_layer", part=part)
+    found = preview_import(
+        uploads.city, job.layer, path, datum=job.datum or None, encoding=job.encoding or None, mapping=job.mapping,
+        source_layer=part or None, within=job.within, by=job.by,
+    )  # fmt: skip
+    items = [asdict(item) for item in sorted(found.findings, key=lambda item: LEVELS.index(item.level))]
+    _write(uploads, job, "preview.json", {**found.facts(), "findings": len(items)})
+    _write(uploads, job, "findings.json", items[:_MOST])
+    uploads.path(job, "places.json").write_text(found.places, encoding="utf-8")
+    found.findings.to_csv(uploads.path(job, "findings.csv"))
+    for ending in ("csv", "xlsx"):
+        refused = uploads.path(job, f"refused.{ending}")
+        refused.unlink(missing_ok=True)
+        if len(found.tally.refused):
+            found.tally.write_refused(refused)
+    return replace(job, state="read", part=part)
+
+
+def _first_part(uploads: Uploads, job: Job, parts: list[str]) -> tuple[str, Job]:
+    """The part to read first; further sheets that name a layer become jobs of their own."""
+    named = {part: layer for part in parts if (layer := layer_named(part)) in IMPORTED}
+    if job.layer:
+        return next((part for part, layer in named.items() if layer == job.layer), ""), job
+    if not named:
+        return "", job
+    (first, layer), *more = named.items()
+    for number, (part, other) in enumerate(more, start=1):
+        code = f"{(int(job.code, 16) + number) % 16**24:024x}"
+        made = replace(job, code=code, layer=str(other), part=part, state="waiting", at=job.at - number / 1000)
+        uploads.path(made, "").mkdir(exist_ok=True)
+        uploads.keep(made)
+        run(uploads, made)
+    return first, replace(job, layer=str(layer))
+
+
+def _bring_in(uploads: Uploads, job: Job) -> Job:
+    path = uploads.folder / job.file
+    try:
+        done = import_file(
+            uploads.city, job.layer, path, by=job.by, datum=job.datum or None, encoding=job.encoding or None,
+            mapping=job.mapping, source_layer=job.part or None, complete=job.complete, name=job.name, within=job.within,
+        )  # fmt: skip
+    except AmbiguousHeading:
+        return replace(job, state="read", message="asks")
+    _write(uploads, job, "record.json", asdict(done.record))
+    return replace(job, state="done", import_code=done.record.code)
+
+
+def _write(uploads: Uploads, job: Job, name: str, told: Any) -> None:
+    uploads.path(job, name).write_text(json.dumps(told, ensure_ascii=False, default=str), encoding="utf-8")
+
+
+def _tiles(city: str) -> None:
+    """Bring the city's vector tiles up to date; they can be made again, so their failure is none of the import."""
+    folder = os.environ.get("GRIDMAP_TILES") or None
+    if Shelf(folder if folder is not None else tiles_folder(city)).current() is None:
+        return  # a city without tiles stays one
+    try:
+        make_tiles(city, folder=folder)
+    except (GridmapError, OSError) as error:
+        print(f"the tiles are not up to date: {error}", file=sys.stderr)
+
+
+def _main() -> int:
+    folder, code = Path(sys.argv[1]), sys.argv[2]
+    if code == "tiles":
+        _tiles(os.environ["GRIDMAP_CITY"])
+        return 0
+    uploads = Uploads(folder, os.environ["GRIDMAP_CITY"], seconds=0, most_bytes=0)
+    told = json.loads((folder / code / "job.json").read_text(encoding="utf-8"))
+    after = run(uploads, Job(**{**told, "within": tuple(told["within"])}))
+    if after.state == "done":
+        _tiles(uploads.city)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,225 @@
+"""The upload page: look, ask, import, take back; within one's area; nothing of others; limits."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from shapely.geometry import Point
+
+from gridmap.stores import open_store
+from tests.webapp.small_city import CRS, STREETS, X, Y, log_in, token_of
+
+
+def degrees(places: list[tuple[float, float]]) -> gpd.GeoSeries:
+    return gpd.GeoSeries([Point(X + x, Y + y) for x, y in places], crs=CRS).to_crs(4326)
+
+
+def table(places: list[tuple[float, float]], **columns: Any) -> bytes:
+    """A CSV of facilities at places, metres from the corner of the city."""
+    where = degrees(places)
+    made = {"名称": [f"新食堂{n}" for n in range(len(places))], "类别": "社区食堂", "经度": where.x, "纬度": where.y}
+    return pd.DataFrame({**made, **columns}).to_csv(index=False).encode("gb18030")
+
+
+def send(client: FlaskClient, *files: tuple[str, bytes], to: str = "/upload", **form: str) -> Any:
+    told = {"datum": "wgs84", **form, "csrf_token": token_of(client.get("/upload").text)}
+    sent = [(io.BytesIO(content), name) for name, content in files]
+    return client.post(to, data={**told, "files": sent}, content_type="multipart/form-data")
+
+
+def settled(client: FlaskClient, address: str, seconds: float = 240) -> str:
+    """The page of an upload when its reading is over."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if client.get(f"{address}/state").json["state"] not in ("waiting", "reading", "importing"):
+            return client.get(address).text
+        time.sleep(0.1)
+    raise AssertionError("still reading")
+
+
+def press(client: FlaskClient, page: str, address: str, **form: str) -> Any:
+    return client.post(address, data={"csrf_token": token_of(page), **form})
+
+
+def figures(page: str) -> dict[str, int]:
+    return {name: int(n.replace(",", "")) for name, n in re.findall(r'data-figure="(\w+)">([\d,]+)<', page)}
+
+
+def facilities(app: Flask) -> pd.DataFrame:
+    with open_store(app.config["CITY"]) as store:
+        return store.read("facilities")
+
+
+def test_look_import_and_take_back(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    client = log_in(app, "admin")
+    before = facilities(app)
+    answer = send(client, ("设施.csv", table([(50, 50), (450, 150)])))
+    address = answer.location
+    page = settled(client, address)
+    assert figures(page) == {"rows": 2, "new": 2, "changed": 0, "unchanged": 0, "refused": 0, "merged": 0}
+    assert '"新食堂0"' in page and "folium-map" in page  # the rows are on the map
+    assert len(facilities(app)) == len(before)  # nothing is written yet
+    # the file lacks what the city has: one is asked, and says it is a part
+    asked = press(client, page, f"{address}/import")
+    assert client.get(asked.location).text.count('role="alert"') and len(facilities(app)) == len(before)
+    press(client, page, f"{address}/import", complete="no")
+    page = settled(client, address)
+    after = facilities(app)
+    assert len(after) == len(before) + 2 and after["valid_to"].isna().all()
+    assert after.loc[after["name"].isin(["新食堂0", "新食堂1"]), "micro_grid"].notna().all()
+    code = re.search(r"I\d{6}", page)
+    assert code is not None
+    press(client, page, f"/upload/undo/{code[0]}")
+    assert sorted(facilities(app)["name"]) == sorted(before["name"])
+    assert "已撤销" in client.get(address).text
+
+
+def test_a_street_office_changes_its_own_street_alone(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    client = log_in(app, "street_office")
+    before = facilities(app)
+    own = before[before["micro_grid"].str.startswith(STREETS[0])]
+    theirs = before[before["micro_grid"].str.startswith(STREETS[1])]
+    # a new one here, one of the other street, one with the code of another street's thing, one nowhere
+    sent = table([(50, 50), (50, 150), (60, 50), (90000, 50)], 编号=["N1", "N2", theirs["code"].iloc[0], "N4"])
+    address = send(client, ("设施.csv", sent)).location
+    page = settled(client, address)
+    assert figures(page) == {"rows": 4, "new": 1, "changed": 0, "unchanged": 0, "refused": 3, "merged": 0}
+    press(client, page, f"{address}/import", complete="yes")
+    settled(client, address)
+    after = facilities(app).set_index("code")
+    assert after.loc[list(own["code"]), "valid_to"].notna().all()  # the file is all of the street
+    pd.testing.assert_frame_equal(
+        after.loc[list(theirs["code"]), ["name", "kind"]], theirs.set_index("code")[["name", "kind"]]
+    )
+    assert after.loc[list(theirs["code"]), "valid_to"].isna().all() and set(after.index) - set(before["code"]) == {"N1"}
+    # refused rows come back under the same headings with the reason, are corrected and sent again
+    with client.get(f"{address}/refused.csv") as answer:
+        refused = pd.read_csv(io.BytesIO(answer.data), encoding="utf-8-sig", dtype=str)
+    assert list(refused.columns) == ["名称", "类别", "经度", "纬度", "编号", "gridmap_reason"] and len(refused) == 3
+    assert refused["gridmap_reason"].str.contains("outside your area").all()
+    place = degrees([(70, 50)])
+    refused = refused.head(1).assign(经度=place.x.iloc[0], 纬度=place.y.iloc[0])
+    answer = send(client, ("refused.csv", refused.to_csv(index=False).encode()), to=f"{address}/again")
+    assert figures(settled(client, answer.location))["new"] == 1
+
+
+def test_uploads_of_others_are_not_there(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    office, admin = log_in(app, "street_office"), log_in(app, "admin")
+    address = send(office, ("设施.csv", table([(50, 50)]))).location
+    page = settled(office, address)
+    for path in ("", "/state", "/refused.csv", "/findings.csv"):
+        assert admin.get(address + path).status_code == 404
+    for path in ("/import", "/read", "/discard", "/again"):
+        form = {"csrf_token": token_of(admin.get("/upload").text)}
+        assert admin.post(address + path, data=form).status_code == 404
+    press(office, page, f"{address}/import", complete="no")
+    code = re.search(r"I\d{6}", settled(office, address))
+    assert code is not None
+    planner = log_in(app, "planner")
+    token = token_of(planner.get("/upload").text)
+    assert planner.post(f"/upload/undo/{code[0]}", data={"csrf_token": token}).status_code == 403
+    assert code[0] not in planner.get("/upload").text and code[0] in admin.get("/upload").text
+
+
+def test_ambiguous_headings_are_asked_and_the_answer_is_kept(fresh: Callable[..., Flask]) -> None:
+    client = log_in(fresh(), "admin")
+    sent = table([(50, 50)], 类别="志愿队", 联系电话="020-1", 联系方式="020-2")
+    address = send(client, ("组织.csv", sent)).location
+    page = settled(client, address)
+    row = re.search(r'<tr data-how="ambiguous">.*?</tr>', page, re.DOTALL)
+    assert row is not None and "disabled" in page
+    told = client.post(f"{address}/read", data={
+        "csrf_token": token_of(page), "heading": ["联系电话"], "ours": ["phone"], "layer": "organizations",
+        "datum": "wgs84", "encoding": "",
+    })
+    page = settled(client, told.location)
+    assert 'data-how="ambiguous"' not in page and figures(page)["new"] == 1
+
+
+def test_a_zip_of_several_files_and_a_workbook_of_several_sheets(fresh: Callable[..., Flask]) -> None:
+    client = log_in(fresh(), "admin")
+    book = io.BytesIO()
+    frame = pd.read_csv(io.BytesIO(table([(50, 50)])), encoding="gb18030")
+    with pd.ExcelWriter(book) as out:
+        frame.to_excel(out, sheet_name="设施", index=False)
+        frame.assign(类别="志愿队").to_excel(out, sheet_name="组织", index=False)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("../../organizations.csv", table([(50, 50)], 类别="志愿队"))
+        archive.writestr("总表.xlsx", book.getvalue())
+        archive.writestr("说明.docx", b"")
+    assert send(client, ("全部.zip", packed.getvalue())).location == "/upload"
+    page = client.get("/upload").text
+    assert "说明.docx" in page
+    end = time.monotonic() + 240
+    while time.monotonic() < end and re.search(r'data-state="(waiting|reading)"', page):
+        time.sleep(0.2)
+        page = client.get("/upload").text
+    assert page.count('data-state="read"') == 3
+    jobs = re.findall(r'data-job="(/upload/\w+)/state" data-state="(\w+)"', page)
+    layers = {client.get(address).text.split('class="gw-quiet">')[1].split(" ·")[0] for address, _ in jobs}
+    assert [state for _, state in jobs] == ["read"] * 3 and len(layers) == 2
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (b"PK\x03\x04 nothing", "damaged"), (b"\x00\x01\x02" * 50, "not a workbook"),
+])
+def test_a_file_that_cannot_be_read_is_a_sentence(
+    fresh: Callable[..., Flask], content: bytes, said: str
+) -> None:
+    client = log_in(fresh(), "admin")
+    page = settled(client, send(client, ("设施.xlsx", content)).location)
+    assert said in page and "Traceback" not in page
+
+
+def test_limits(fresh: Callable[..., Flask], tmp_path: Path) -> None:
+    app = fresh(UPLOAD_BYTES=300_000)
+    client = log_in(app, "admin")
+    assert send(client, ("a.csv", b"0" * 400_000)).status_code == 413
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", b"0" * 5_000_000)
+    send(client, ("a.zip", packed.getvalue()))
+    assert "unpacks to more than fits" in client.get("/upload").text
+    left = [path for path in Path(app.config["UPLOADS"]).rglob("*") if path.is_file()]
+    assert left == []
+    # who may not import does not even get a large form read
+    form = {"csrf_token": "x", "files": [(io.BytesIO(b"0" * 100_000), "a.csv")]}
+    for who in (log_in(app, "grid_leader"), app.test_client()):
+        assert who.post("/upload", data=form, content_type="multipart/form-data").status_code in (400, 403, 413)
+        form["files"] = [(io.BytesIO(b"0" * 100_000), "a.csv")]
+
+
+def test_a_reading_that_takes_too_long_is_ended(fresh: Callable[..., Flask]) -> None:
+    client = log_in(fresh(UPLOAD_SECONDS=0.01), "admin")
+    page = settled(client, send(client, ("设施.csv", table([(50, 50)]))).location)
+    assert "时间过长" in page
+
+
+def test_files_lie_outside_of_what_is_served(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    folder = Path(app.config["UPLOADS"]).resolve()
+    assert not folder.is_relative_to(Path(str(app.static_folder)).resolve())
+    assert not folder.is_relative_to(Path(app.config["ASSETS"]).resolve())
+
+
+def test_hostile_names_and_cells_are_text(fresh: Callable[..., Flask]) -> None:
+    client = log_in(fresh(), "admin")
+    bad = "<script>alert(1)</script>{{7*7}}"
+    sent = table([(50, 50)], 名称=bad).replace("类别".encode("gb18030"), b"<b>kind</b>")
+    page = settled(client, send(client, (f"{bad}.csv", sent), layer="facilities").location)
+    assert "<script>alert" not in page and "<b>kind" not in page and "{{7*7}}" in page and ">49<" not in page
