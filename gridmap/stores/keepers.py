@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyproj
 from sqlalchemy import delete
@@ -175,10 +177,27 @@ def keeper(url: str | Path, busy_seconds: float = BUSY_SECONDS) -> SqlStore:
         return Postgis(str(url), busy_seconds=busy_seconds)
     if not path.is_file():
         raise NotFound(f"there is no city at {path}; make one with gridmap build")
-    with path.open("rb") as file:
-        if not file.read(16).startswith(b"SQLite format 3"):
-            raise NotACity(f"{path} is no GeoPackage; give the .gpkg that gridmap build made")
+    if not _is_sqlite(path):
+        raise NotACity(f"{path} is no GeoPackage; give the .gpkg that gridmap build made")
     return GeoPackage(path, busy_seconds=busy_seconds)
+
+
+def _is_sqlite(path: Path) -> bool:
+    """Whether SQLite takes a file for its own.
+
+    SQLite itself is asked: opening and closing the file any other way would drop the locks that this process holds on
+    it, another process would then take the log of an open city for its own, and reading would end in a disk error.
+    """
+    if not path.stat().st_size:
+        return False
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)) as asked:
+            asked.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:
+        return True  # busy, or a log that cannot be read here: whoever opens it is told
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 def gpkg_path(url: str | Path) -> Path | None:

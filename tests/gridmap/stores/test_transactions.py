@@ -245,3 +245,26 @@ def test_a_crs_without_a_number_is_kept_whole(url: str) -> None:
 def test_what_is_no_city_by_its_name_is_refused(url: str) -> None:
     with pytest.raises(WrongCall):
         open_store(url)
+
+
+def test_a_city_opened_twice_outlives_another_process_that_writes(tmp_path: Path) -> None:
+    path = tmp_path / "city.gpkg"
+    with create_store(path, crs=4549, name="青溪区") as store:
+        assert store.meta()["name"] == "青溪区"
+        open_store(path).close()  # a second look must not drop the locks of the first
+        other = "import sys; from gridmap.stores import open_store\n"
+        other += "with open_store(sys.argv[1]) as s: print(s.meta().get('note')); s.set_meta(name=sys.argv[2])"
+        for number in range(3):
+            store.set_meta(note=f"note {number}")
+            command = [sys.executable, "-c", other, str(path), f"name {number}"]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            assert said.strip() == f"note {number}" and store.meta()["name"] == f"name {number}"
+            assert path.with_name("city.gpkg-wal").exists()  # the log of an open city stays
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 100, b"SQLite format 3"])
+def test_a_file_of_another_kind_is_no_city(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "city.gpkg"
+    path.write_bytes(content)
+    with pytest.raises(NotACity):
+        open_store(path)
