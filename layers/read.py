@@ -18,6 +18,7 @@ from layers.city_file import CityFile, LayerSource, read_city_file
 from layers.datum import DATUMS
 from layers.errors import BadSettings, UnknownDatum
 from layers.findings import Findings
+from layers.fit import check_datums, check_fit
 from layers.headings import check_mapping
 from layers.nesting import LEVELS, check_nesting
 from layers.one_file import Raw, crs_for, finish, mapping_of, metric_named, read_raw
@@ -233,6 +234,8 @@ def read_city(folder: str | Path, *, progress: Callable[[str], None] | None = No
         tallies += counted
     _fill_code(layers, said, findings)
     findings.extend(check_nesting({name: layers[name] for name in LEVELS if name in layers}))
+    findings.extend(check_fit(layers))
+    findings.extend(check_datums(layers, {source.layer: source.datum or said.datum for source in said.sources}))
     _tell_elsewhere(layers, findings)
     return City(
         name=said.name, crs=crs, layers=layers, findings=findings, options=dict(said.options), code=said.code,

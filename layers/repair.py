@@ -26,6 +26,8 @@ _ORDER = ("area", "line", "point")
 _FAR_M = 200_000.0
 #: So many rows, and so large a part of the layer, on one point are worth a look.
 _HEAP_ROWS, _HEAP_SHARE = 20, 0.02
+#: A part or hole of an area of less than this, m2, is dust of drawing: nobody owns a hand's breadth of ground.
+_DUST_M2 = 0.01
 
 
 def keeps_unplaced(layer: Layer) -> bool:
@@ -117,6 +119,9 @@ def repair(
         geometry, several = _single_points(geometry)
         tell(several, "several_points", "several points in one row", "their middle taken")
 
+    geometry, dusty = _without_dust(geometry)
+    tell(dusty, "tiny_part", f"parts or holes of less than {_DUST_M2:g} m2 beside larger ones", "left out as dust")
+
     kinds = _KIND[shapely.get_type_id(geometry)]
     empty = shapely.is_empty(geometry)
     wrong = ~empty & ~np.isin(kinds, layer.geometry)
@@ -181,6 +186,34 @@ def _own_parts(geometry: NDArray[Any], layer: Layer) -> tuple[NDArray[Any], NDAr
         else:
             geometry[position] = own[0] if len(own) == 1 else _collect(own, kind)
     return geometry, mixed
+
+
+def _without_dust(geometry: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Areas without their tiniest parts and holes; an area that is nothing else stays as it is."""
+    dusty = np.zeros(len(geometry), dtype=bool)
+    kinds = shapely.get_type_id(geometry)
+    several = np.flatnonzero(((kinds == 6) | (kinds == 3)) & ~shapely.is_empty(geometry))
+    parts, owner = shapely.get_parts(geometry[several], return_index=True)
+    rings, ring_owner = shapely.get_rings(parts, return_index=True)
+    first = np.r_[True, ring_owner[1:] != ring_owner[:-1]] if len(rings) else np.zeros(0, dtype=bool)
+    many = shapely.get_num_interior_rings(parts) > 0
+    small = np.zeros(len(rings), dtype=bool)
+    look = many[ring_owner] & ~first
+    small[look] = shapely.area(shapely.polygons(rings[look])) < _DUST_M2
+    multi = np.bincount(owner, minlength=len(several)) > 1
+    tiny = np.zeros(len(parts), dtype=bool)
+    tiny[multi[owner]] = shapely.area(parts[multi[owner]]) < _DUST_M2
+    alone = np.bincount(owner, weights=~tiny, minlength=len(several)) == 0
+    tiny &= ~alone[owner]
+    for at in np.unique(owner[tiny | (np.bincount(ring_owner, weights=small, minlength=len(parts)) > 0)]):
+        # few rows, and each is put together anew
+        kept = []
+        for part in np.flatnonzero((owner == at) & ~tiny):
+            own = rings[(ring_owner == part) & ~small]
+            kept.append(shapely.polygons(own[0], holes=list(own[1:]) or None))
+        geometry[several[at]] = kept[0] if len(kept) == 1 else shapely.multipolygons(kept)
+        dusty[several[at]] = True
+    return geometry, dusty
 
 
 def _collect(parts: NDArray[Any], kind: str) -> Any:
