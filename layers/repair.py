@@ -192,7 +192,11 @@ def _without_dust(geometry: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool
     """Areas without their tiniest parts and holes; an area that is nothing else stays as it is."""
     dusty = np.zeros(len(geometry), dtype=bool)
     kinds = shapely.get_type_id(geometry)
-    several = np.flatnonzero(((kinds == 6) | (kinds == 3)) & ~shapely.is_empty(geometry))
+    # most areas are one ring: only those with holes or parts are taken apart
+    several = np.flatnonzero((kinds == 6) | (shapely.get_num_interior_rings(geometry) > 0))
+    several = several[~shapely.is_empty(geometry[several])]
+    if not len(several):
+        return geometry, dusty
     parts, owner = shapely.get_parts(geometry[several], return_index=True)
     rings, ring_owner = shapely.get_rings(parts, return_index=True)
     first = np.r_[True, ring_owner[1:] != ring_owner[:-1]] if len(rings) else np.zeros(0, dtype=bool)
@@ -247,6 +251,9 @@ def _tell_heaps(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file:
     if not keeps_unplaced(layer):
         return
     there = ~shapely.is_empty(frame.geometry.array) & (shapely.get_type_id(frame.geometry.array) == 0)
+    first = pd.Series(shapely.get_x(frame.geometry.array[there]))
+    if not len(first) or first.value_counts().iloc[0] < max(_HEAP_ROWS, _HEAP_SHARE * len(first)):
+        return
     points = pd.DataFrame(shapely.get_coordinates(frame.geometry.array[there]), columns=["x", "y"])
     rows = frame["source_row"][there].reset_index(drop=True)
     counts = points.groupby(["x", "y"])["x"].transform("size")
@@ -265,12 +272,16 @@ def _tell_twins(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file:
     """
     if layer.name == "incidents" or frame.empty:
         return
-    there = ~shapely.is_empty(frame.geometry.array)
-    key = pd.DataFrame({"shape": shapely.to_wkb(shapely.normalize(frame.geometry.array))})
+    shapes = np.asarray(frame.geometry.array)
+    # twins begin at the same west: whoever does not needs no closer look
+    same_west = pd.Series(shapely.bounds(shapes)[:, 0]).duplicated(keep=False).to_numpy()
+    suspects = np.flatnonzero(same_west & ~shapely.is_empty(shapes))
+    key = pd.DataFrame({"shape": shapely.to_wkb(shapely.normalize(shapes[suspects]))})
     for column in ("stack", "floor_from", *(("name", "kind") if keeps_unplaced(layer) else ())):
         if column in frame.columns:
-            key[column] = frame[column].astype("str")
-    twins = key.duplicated().to_numpy() & there
+            key[column] = frame[column].iloc[suspects].astype("str").to_numpy()
+    twins = np.zeros(len(frame), dtype=bool)
+    twins[suspects] = key.duplicated().to_numpy()
     tell_rows(
         findings, layer.name, "same_geometry", "the same geometry as an earlier row", "nothing: look at it",
         frame["source_row"][twins], codes=_codes(frame, twins), file=file,
