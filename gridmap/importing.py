@@ -10,7 +10,7 @@ import getpass
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from gridmap.rework import cover_settings
 from gridmap.stores import Store, open_store
 from layers.errors import MissingLayer, NotFound, NotYourArea, WrongCall
 from layers.findings import Findings
+from layers.gazetteer import place_by_address
 from layers.read import Reading, read_file
 from layers.schema import LAYERS, Layer
 from layers.tally import Tally, refuse
@@ -43,6 +44,8 @@ IMPORTED = (
 _EVENTS = ("incidents",)
 #: A file that lacks more than so many of the rows there are is asked about: it may hold a part only.
 _MOST_ENDED = 0.5
+#: Layers that say where an address lies.
+_KNOWN = ("streets", "communities", "estates", "roads", "buildings", "organizations", "facilities")
 #: So many imports of a layer can be undone; of earlier ones only the record stays.
 _UNDO = 20
 
@@ -144,6 +147,7 @@ def import_file(
         )  # fmt: skip
         now = datetime.now(UTC)
         before = store.read(layer)
+        read = _by_address(store, layer, read, within)
         frame, tally, own = _own(store, layer, before, read, within)
         changes = compare(before, frame, LAYERS[layer], day=now.date(),
             ends=layer not in _EVENTS and complete is not False, own=own)
@@ -164,6 +168,19 @@ def import_file(
         if not dry_run:
             _keep(store, record, after, changes)
     return Imported(record, read.findings, tally, read)
+
+
+def _by_address(store: Store, layer: str, read: Reading, within: Sequence[str]) -> Reading:
+    """Things without coordinates placed by their address, where the city within the sender's areas knows it."""
+    frame = read.frame
+    if layer not in ATTACHED or "address" not in frame.columns or not frame.geometry.is_empty.any():
+        return read
+    kept = set(store.layers())
+    known = {name: store.read(name, within=within) for name in _KNOWN if name in kept}
+    placed, told = place_by_address({layer: frame}, known=known)
+    for item in told:  # of this file, so that they come back with its rows
+        read.findings.extend([replace(item, file=read.tally.file)])
+    return replace(read, frame=placed.get(layer, frame))
 
 
 def _own(

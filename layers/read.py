@@ -19,6 +19,7 @@ from layers.datum import DATUMS
 from layers.errors import BadSettings, UnknownDatum
 from layers.findings import Findings
 from layers.fit import check_datums, check_fit
+from layers.gazetteer import place_by_address
 from layers.headings import check_mapping
 from layers.nesting import LEVELS, check_nesting
 from layers.one_file import Raw, crs_for, finish, mapping_of, metric_named, read_raw
@@ -233,6 +234,9 @@ def read_city(folder: str | Path, *, progress: Callable[[str], None] | None = No
         layers[name], counted = _together(name, found, findings)
         tallies += counted
     _fill_code(layers, said, findings)
+    by_address, told = place_by_address(layers)
+    layers.update(by_address)
+    findings.extend(told)
     findings.extend(check_nesting({name: layers[name] for name in LEVELS if name in layers}))
     findings.extend(check_fit(layers))
     findings.extend(check_datums(layers, {source.layer: source.datum or said.datum for source in said.sources}))

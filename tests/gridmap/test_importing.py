@@ -158,3 +158,20 @@ def test_levels_and_buildings_want_a_new_build(city: Path, tmp_path: Path) -> No
     result = CliRunner().invoke(main, ["imports", str(city)], catch_exceptions=False)
     assert result.exit_code == 0 and result.output == ""
     assert CliRunner().invoke(main, ["undo", str(city)]).exit_code == 2
+
+
+def test_things_without_coordinates_are_placed_by_their_address(city: Path, tmp_path: Path) -> None:
+    with open_store(city) as store:
+        homes = store.read("buildings")
+        homes["address"] = [f"曙光路{2 * n + 1}号" for n in range(len(homes))]
+        store.write("buildings", homes)
+    sent = pd.DataFrame({"编号": ["N1", "N2"], "事件类型": ["路灯", "路灯"], "地址": ["曙光路5号门口", "不知何处"]})
+    done = import_file(city, "incidents", write(tmp_path / "i.csv", sent))
+    assert done.record.new == 2
+    kept = read(city, "incidents").set_index("code")
+    where = homes.geometry.iloc[2]
+    assert where.intersects(kept.loc["N1"].geometry) and kept.loc["N1", "placed_by"] == "road_number"
+    assert kept.loc["N1", "micro_grid"] == homes["micro_grid"].iloc[2] and kept.loc["N2"].geometry.is_empty
+    assert [item.row for item in done.findings if item.rule == "address_doubtful"] == [3]
+    again = import_file(city, "incidents", write(tmp_path / "i.csv", sent)).record
+    assert (again.new, again.changed, again.unchanged) == (0, 0, 2)

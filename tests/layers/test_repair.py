@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.strategies import floats, lists, tuples
 
 from layers.findings import Findings
@@ -55,6 +55,7 @@ def test_what_geos_leaves_invalid_is_mended_too() -> None:
 millimetres = floats(0, 100).map(lambda metres: round(metres, 3))
 
 
+@settings(deadline=None)  # a busy machine is no fault of a ring
 @given(lists(tuples(millimetres, millimetres), min_size=4, max_size=9))
 def test_any_ring_ends_valid_or_left_out_and_said(ring: list[tuple[float, float]]) -> None:
     frame, findings = mend([shapely.Polygon(ring)], "districts")
