@@ -167,7 +167,7 @@ def _table(kind: type[Any], given: object, name: str) -> Any:
 def _value(where: str, value: object, default: object) -> object:
     if isinstance(default, Band):
         return _band(where, value)
-    if isinstance(default, tuple):  # the default is all there is to choose from
+    if isinstance(default, tuple) and default:  # the default is all there is to choose from
         if not isinstance(value, list) or not set(map(str, value)) <= set(default):
             raise BadSettings(f"{where} is a list of some of {', '.join(default)}, not {value!r}")
         return tuple(item for item in default if item in value)

@@ -46,3 +46,10 @@ def test_what_is_given_reaches_the_split() -> None:
 def test_what_is_wrong_is_named_with_its_rule(options: dict[str, object], words: str) -> None:
     with pytest.raises(BadSettings, match=words):
         CitySettings.from_options(options)
+
+
+def test_kinds_with_a_full_register_are_any_kinds():
+    settings = CitySettings.from_options({"cover": {"complete": ["clinic", "market"]}})
+    assert settings.cover.complete == ("clinic", "market")
+    with pytest.raises(BadSettings, match="list of texts"):
+        CitySettings.from_options({"cover": {"complete": "clinic"}})
