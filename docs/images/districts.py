@@ -48,19 +48,25 @@ def split_district(bundle: Path) -> tuple[Split, dict[str, gpd.GeoDataFrame]]:
     lines = ["[city]", f'name = "{bundle.stem}"', f"[layers.{outline}]", f'file = "{bundle}"', 'layer = "boundary"']
     lines.append(f'where = "{where}"')
     sources = {name: name for name in ("buildings", "roads", "barriers", "water", "green")}
-    if "landuse" in have:
+    if "landuse" in have and "landuse" in _columns(bundle, "landuse"):
         sources |= {"special_sites": "landuse"}
     for layer, source in sources.items():
         if source in have:
             lines += [f"[layers.{layer}]", f'file = "{bundle}"', f'layer = "{source}"']
             lines += ['columns = { levels = "levels_est" }'] if layer == "buildings" else []
             lines += ['kinds = "osm"'] if layer == "special_sites" else []
+            # Vector tiles keep ferries and paths beside the rails.
+            lines += ["where = \"kind = 'rail'\""] if layer == "barriers" and "kind" in _columns(bundle, source) else []
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "city.toml").write_text("\n".join(lines), encoding="utf-8")
         city = read_city(Path(folder))
     layers = {name: frame for name, frame in city.layers.items() if isinstance(frame, gpd.GeoDataFrame)}
     rules = CitySettings.from_options(city.options).split.rules
     return split_levels(layers, rules=rules, code=city.code, name=city.name), layers
+
+
+def _columns(bundle: Path, layer: str) -> set[str]:
+    return set(pyogrio.read_info(bundle, layer=layer)["fields"])
 
 
 def draw(split: Split, layers: dict[str, gpd.GeoDataFrame], name: str, path: Path) -> None:
