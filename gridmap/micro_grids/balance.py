@@ -3,13 +3,13 @@
 A piece of connected cells is first cut along several spanning trees, each cut being the cheapest there is on its tree
 (dynamic programming over the load); then neighbouring units are merged and cut anew, and single cells are moved, as
 long as the cost falls. The number of units is free. The cost of a unit adds its distance from the target, its shape,
-its boundary off streets and the main streets inside it.
+its boundary off streets and the main streets inside it. Large units (grids, communities) are made of blocks.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -18,11 +18,15 @@ from scipy.sparse.csgraph import depth_first_order
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.graph import ALONE, CellGraph
 from gridmap.micro_grids.kernels import improve, plant
-from gridmap.micro_grids.kernels.arrays import Nodes, Table, Ties
+from gridmap.micro_grids.kernels.arrays import Nodes, Table, Ties, make_bunch, make_memo
+from gridmap.micro_grids.kernels.blocks import join_along
 
-__all__ = ["Wishes", "balance"]
+__all__ = ["Wishes", "balance", "blocks"]
 
 _MOST_STATES = 160
+#: Pieces with more cells than this are balanced by blocks where units are large, so many blocks a unit or more.
+_FEW_CELLS = 30
+_BLOCKS = 16
 _ZONE_COST = 1.1
 _NEVER = 1e18
 
@@ -33,15 +37,18 @@ class Wishes:
 
     `shape` weighs the compactness, `streets` the boundary that follows no street, `inside` main streets inside a unit;
     `rounds` and `tries` are sweeps over all units and cuts tried a sweep, `mends` the turns in which units that still
-    miss the wish are cut anew with their neighbours.
+    miss the wish are cut anew with their neighbours; `polish` are the sweeps after that, in which the shape counts
+    `finish` times as much (at 1 they only look at what the mending changed).
     """
 
     shape: float = 0.8
     streets: float = 0.5
     inside: float = 0.6
-    rounds: int = 12
-    tries: int = 6
+    rounds: int = 5
+    tries: int = 4
     mends: int = 150
+    polish: int = 6
+    finish: float = 2.0
 
 
 def balance(
@@ -74,10 +81,57 @@ def balance(
     order = np.argsort(piece, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(piece[order]) > 0])
     for cells in np.split(order, starts[1:]):  # pieces do not know each other
-        here = _balance_piece(graph.part(cells), band, seed, wishes, None if start is None else start[cells])
+        part, begin = graph.part(cells), None if start is None else start[cells]
+        if begin is None and band.high > _MOST_STATES and len(part) > _FEW_CELLS:
+            here = _by_blocks(part, band, seed, wishes)
+        else:
+            here = _balance_piece(part, band, seed, wishes, begin)
         unit[cells] = here + count
         count += int(here.max()) + 1
     return unit
+
+
+def _by_blocks(graph: CellGraph, band: Band, seed: int, wishes: Wishes) -> np.ndarray:
+    """Large units made of blocks; then single cells are moved along their boundaries."""
+    node = blocks(graph, band.target / _BLOCKS)
+    unit = _balance_piece(graph.contract(node), band, seed, wishes, None)
+    fine = replace(wishes, rounds=0, mends=0, polish=0, finish=1.0)
+    return _balance_piece(graph, band, seed, fine, unit[node])
+
+
+def blocks(graph: CellGraph, most: float) -> np.ndarray:
+    """Cells joined into blocks: neighbours over open edges, those first that no street parts.
+
+    Parameters
+    ----------
+    graph
+        Cells.
+    most
+        Households that a block may hold. A cell that holds more, or a stack, is a block by itself; no block takes more
+        than twice the ground that so many households would have if all lived equally far apart.
+
+    Returns
+    -------
+    array of int64: the block of each cell, from 0; each block is in one piece over open edges.
+
+    Examples
+    --------
+    >>> row = CellGraph(
+    ...     weight=np.full(4, 10), households=np.full(4, 10), area=np.full(4, 400.0), perimeter=np.full(4, 80.0),
+    ...     a=np.arange(3), b=np.arange(1, 4), length=np.full(3, 20.0), bare=np.array([20.0, 0.0, 20.0]),
+    ...     strong=np.zeros(3), open=np.ones(3, dtype=bool))
+    >>> blocks(row, 20).tolist()
+    [0, 0, 1, 1]
+    """
+    soft = graph.bare / np.maximum(graph.length, 1e-9)
+    small = np.minimum(graph.perimeter[graph.a], graph.perimeter[graph.b])
+    tie = (0.02 + graph.length / np.maximum(small, 1.0)) * (0.02 + soft)
+    order = np.lexsort((graph.b, graph.a, -tie))
+    order = order[graph.open[order]]
+    people = graph.weight[graph.weight < ALONE].sum()
+    most_area = 2.0 * graph.area.sum() * most / max(float(people), most)
+    group = join_along(graph.a[order], graph.b[order], graph.weight.astype(np.float64), graph.area, most, most_area)
+    return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
 
 def _balance_piece(
@@ -110,17 +164,21 @@ def _balance_piece(
 
     single = _single_costs(graph, load, states, band)
     things = graph.things.astype(np.float64)
+    nodes = Nodes(weight, things, load, single, graph.area, graph.perimeter)
+    ties = Ties(indptr, nbr, length, bare, strong, is_open, affinity, cut)
+    table = Table(close, limits, want)
+    bunch, memo = make_bunch(n, len(graph.a)), make_memo(n, states)
     if start is None:
-        zone, zones = plant(load, single, states, close, indptr, nbr, is_open, affinity, cut, own_seed, 5)
+        zone, zones = plant(nodes, ties, table, bunch, memo, own_seed, 5)
         if zones < 0:  # cannot be: the piece is connected
             raise AssertionError("a piece of cells fell apart")
     else:
         zone = np.unique(start, return_inverse=True)[1].astype(np.int64)
-    most = max(400, int(12 * n * band.high / max(total, 1)))
-    nodes = Nodes(weight, things, load, single, graph.area, graph.perimeter)
-    ties = Ties(indptr, nbr, length, bare, strong, is_open, affinity, cut)
-    table = Table(close, limits, want)
-    improve(zone, nodes, ties, table, own_seed, wishes.rounds, wishes.tries, min(most, n), wishes.mends)
+    most = min(n, max(400, int(12 * n * band.high / max(total, 1))))
+    improve(
+        zone, nodes, ties, table, bunch, memo, own_seed, wishes.rounds, wishes.tries, most, wishes.mends,
+        wishes.polish, wishes.finish,
+    )  # fmt: skip
     return np.unique(zone, return_inverse=True)[1].astype(np.int64)
 
 

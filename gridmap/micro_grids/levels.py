@@ -9,7 +9,7 @@ where nobody lives is a unit of its own where it is wide (`unpeopled`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -247,7 +247,7 @@ def _balanced(part: CellGraph, band: Band, rules: Rules) -> np.ndarray:
     """Communities or grids of some cells; the graph is changed."""
     part.weight = part.households.copy()  # a stack is as good as any other cell here
     part.join_small(band.low)
-    wishes = Wishes(shape=1.2, streets=1.2, inside=1.0, rounds=rules.wishes.rounds, tries=rules.wishes.tries)
+    wishes = replace(rules.wishes, shape=1.2, streets=1.2, inside=1.0, finish=1.0)
     return balance(part, band, seed=rules.seed, wishes=wishes)
 
 

@@ -224,7 +224,7 @@ class _Work:
         cells = np.array(sorted(set().union(*(self.members[item] for item in chosen))), dtype=np.int64)
         if not 2 <= len(cells) <= self.rules.most_cells:
             return
-        wishes = replace(self.rules.wishes, rounds=2, tries=4)
+        wishes = replace(self.rules.wishes, rounds=2, tries=4, polish=1, finish=1.0)
         label = balance(self.ground.graph.part(cells), self.rules.band, seed=self.rules.seed, wishes=wishes)
         yield chosen, [set(cells[label == item].tolist()) for item in range(int(label.max()) + 1)]
 

@@ -87,7 +87,7 @@ def regrid(
         elif keep_old:
             label = _mended(cells.iloc[here], part, old, asked.band, rules)
         else:
-            wishes = replace(rules.wishes, shape=1.2, streets=1.2, inside=1.0)
+            wishes = replace(rules.wishes, shape=1.2, streets=1.2, inside=1.0, finish=1.0)
             node = np.unique(whole, return_inverse=True)[1].ravel()
             label = balance(part.contract(node), asked.band, seed=rules.seed, wishes=wishes)[node]
         stay = [held[here] == number for number in np.unique(held[here][held[here] >= 0]).tolist()]

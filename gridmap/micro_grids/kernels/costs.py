@@ -7,7 +7,7 @@ import math
 
 from numba import njit
 
-__all__ = ["cost_of", "measure", "size_cost", "zone_cost"]
+__all__ = ["cost_of", "is_bad", "measure_all", "measure_cut", "size_cost", "zone_cost"]
 
 
 @njit(cache=True)
@@ -46,26 +46,53 @@ def zone_cost(h, k, area, perimeter, bare, strong, band, want):  # type: ignore[
 
 @njit(cache=True)
 def cost_of(figures, table):  # type: ignore[no-untyped-def]
-    """Cost of a zone by the figures that `measure` gives."""
+    """Cost of a zone by its six figures: households, things in it, area, perimeter, bare, strong."""
     return zone_cost(
         figures[0], figures[1], figures[2], figures[3], figures[4], figures[5], table.band, table.want
     )
 
 
 @njit(cache=True)
-def measure(zone, cells, count, z, nodes, ties, out):  # type: ignore[no-untyped-def]
-    """Figures of the zone made of cells[:count]: households, things in it, area, perimeter, bare, strong."""
-    for i in range(6):
-        out[i] = 0.0
-    for i in range(count):
-        c = cells[i]
-        out[0] += nodes.weight[c]
-        out[1] += nodes.things[c]
-        out[2] += nodes.area[c]
-        out[3] += nodes.perimeter[c]
+def is_bad(figures, table):  # type: ignore[no-untyped-def]
+    """Whether a zone misses the wish, or the band."""
+    return size_cost(figures[0], figures[1], table.band) > 1.0
+
+
+@njit(cache=True)
+def measure_all(zone, nodes, ties, sums):  # type: ignore[no-untyped-def]
+    """Figures of every zone of a plan."""
+    sums[:] = 0.0
+    for c in range(len(zone)):
+        z = zone[c]
+        sums[z, 0] += nodes.weight[c]
+        sums[z, 1] += nodes.things[c]
+        sums[z, 2] += nodes.area[c]
+        sums[z, 3] += nodes.perimeter[c]
         for e in range(ties.indptr[c], ties.indptr[c + 1]):
             if zone[ties.nbr[e]] == z:
-                out[3] -= ties.length[e]
-                out[5] += 0.5 * ties.strong[e]
+                sums[z, 3] -= ties.length[e]
+                sums[z, 5] += 0.5 * ties.strong[e]
             else:
-                out[4] += ties.bare[e]
+                sums[z, 4] += ties.bare[e]
+
+
+@njit(cache=True)
+def measure_cut(cells, count, out, zones, opens, shut, nodes, ties, bunch, figures):  # type: ignore[no-untyped-def]
+    """Figures of the zones out[:count] of a bunch of cells."""
+    figures[:zones] = 0.0
+    for i in range(count):
+        c, z = cells[i], out[i]
+        figures[z, 0] += nodes.weight[c]
+        figures[z, 1] += nodes.things[c]
+        figures[z, 2] += nodes.area[c]
+        figures[z, 3] += nodes.perimeter[c]
+        figures[z, 4] += bunch.outer[i]
+    for part in range(2):
+        for k in range(0 if part == 0 else shut, opens if part == 0 else len(bunch.one)):
+            e, a, b = bunch.edge[k], out[bunch.one[k]], out[bunch.other[k]]
+            if a == b:
+                figures[a, 3] -= 2.0 * ties.length[e]
+                figures[a, 5] += ties.strong[e]
+            else:
+                figures[a, 4] += ties.bare[e]
+                figures[b, 4] += ties.bare[e]

@@ -9,9 +9,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridmap.micro_grids.balance import balance
+from gridmap.micro_grids.balance import Wishes, balance, blocks
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.graph import ALONE, CellGraph
+from gridmap.micro_grids.kernels.arrays import make_memo
 from gridmap.micro_grids.kernels.trees import cut_tree
 
 BAND = Band(15, 25, 40)
@@ -76,7 +77,8 @@ def test_the_tree_cut_costs_what_the_best_of_all_cuts_costs(data: st.DataObject,
             costs += [] if cost is None else [cost]
     out = np.zeros(nodes, dtype=np.int64)
     order = np.array(list(nx.bfs_tree(tree, 0)), dtype=np.int64)
-    zones, cost = cut_tree(nodes, np.array(parent), order, np.array(load), single, states, close, cut, out)
+    memo = make_memo(nodes, states)
+    zones, cost = cut_tree(nodes, np.array(parent), order, np.array(load), single, states, close, cut, out, memo)
     cuts_made = tuple(node for node in range(1, nodes) if out[node] != out[parent[node]])
     found = cost_of([set(np.flatnonzero(out == zone).tolist()) for zone in np.unique(out)], cuts_made)
     assert found == min(costs) == cost
@@ -158,3 +160,38 @@ def test_raising_the_maximum_never_lowers_the_share_in_the_band_by_more_than_noi
         loads = np.bincount(balance(graph, Band(15, 25, high), seed=seed), weights=households)
         shares.append(float(((loads >= 15) & (loads <= high)).mean()))
     assert all(wider >= narrower - 0.03 for narrower, wider in itertools.pairwise(shares))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), width=st.integers(3, 14), height=st.integers(3, 12))
+def test_blocks_are_small_and_in_one_piece_and_stacks_stay_apart(seed: int, width: int, height: int) -> None:
+    rng = np.random.default_rng(seed)
+    households = rng.choice([0, 3, 8, 12, 30, ALONE], width * height, p=[0.2, 0.3, 0.2, 0.15, 0.1, 0.05])
+    graph = lattice(width, height, households)
+    graph.open[rng.random(len(graph.open)) < 0.2] = False
+    block = blocks(graph, 25.0)
+    assert_connected(graph, block)
+    held, cells = np.bincount(block, weights=graph.weight), np.bincount(block)
+    assert ((held <= 25) | (cells == 1)).all()
+
+
+def test_blocks_do_not_reach_over_a_street_while_there_is_room_on_their_side() -> None:
+    graph = lattice(8, 4, np.full(32, 5))
+    street = (graph.a % 8 == 3) & (graph.b == graph.a + 1)
+    graph.bare[street] = 0.0
+    block = blocks(graph, 20.0)
+    assert not np.isin(block[graph.a[street]], block[graph.b[street]]).any()
+    assert len(np.unique(block)) <= 12
+
+
+def test_large_units_of_blocks_hold_their_band_and_follow_the_street() -> None:
+    graph = lattice(40, 30, np.random.default_rng(4).choice([0, 2, 4, 6], 1200))
+    street = (graph.a % 40 == 19) & (graph.b == graph.a + 1)
+    graph.bare[street], graph.strong[street] = 0.0, 20.0
+    wishes = Wishes(shape=1.2, streets=1.2, inside=1.0, finish=1.0)
+    unit = balance(graph, Band(300, 400, 500), seed=2, wishes=wishes)
+    assert_connected(graph, unit)
+    loads = np.bincount(unit, weights=graph.households)
+    assert ((loads >= 300) & (loads <= 500)).all()
+    # Either side holds four and a half units, so one may cross.
+    assert (unit[graph.a[street]] != unit[graph.b[street]]).mean() > 0.6
