@@ -54,7 +54,8 @@ class Ground:
 class Chunk:
     """One chunk: its outline on the millimetre grid, and what of the city lies in it.
 
-    `skeleton` are the lines that bound blocks, noded once for the whole city, so that neighbours share their border;
+    `skeleton` are the lines that bound blocks, noded once for the whole city, so that neighbours share their
+    border: the ends of each segment in metres, (n, 2, 2);
     `atoms` are positions in the city's building pieces, `ground` the same cut to the outline; `given` the position of
     the given unit at each level down to the community (-1 for none); `lower` the given areas below it by level, with
     their positions, `implied` the grid that the code of each given micro-grid implies; `cut` the pieces that reach out
@@ -167,7 +168,8 @@ def _filled(
         part, lost = _part(ground, atoms, near["lines"], outline, crossing[atoms])
         shapely.prepare(outline)
         bounds = skeleton[near["skeleton"]]
-        bounds = bounds[shapely.covers(outline, bounds)]
+        # As numbers: so many small lines would fill the memory of a whole city.
+        bounds = shapely.get_coordinates(bounds[shapely.covers(outline, bounds)]).reshape(-1, 2, 2)
         below = {level: (_plain(_areas(given, level)[near[level]]), near[level].astype(np.int64)) for level in lower}
         known = {level: int(names[number, column]) for column, level in enumerate(LEVELS[:3])}
         chunks.append(Chunk(_plain(outline), bounds, atoms, part, known, below, implied, rules, lost))

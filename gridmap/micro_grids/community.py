@@ -59,7 +59,7 @@ def split_chunk(chunk: Chunk) -> ChunkSplit:
     levels = [areas for areas, _ in chunk.lower.values()]
     fabric = make_fabric(
         chunk.outline, ground.geometry, ground.lines, streets=streets, strengths=ground.strengths, levels=levels,
-        skeleton=chunk.skeleton,
+        skeleton=shapely.linestrings(chunk.skeleton),
     )
     if fabric.edges.overused:
         raise DataBroken(f"{fabric.edges.overused} boundaries have more than two cells; please report the input")
