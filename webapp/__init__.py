@@ -24,12 +24,13 @@ from webapp import (
     security,
     store,
     tile_door,
+    tile_job,
     tile_values,
     tiles,
     walks,
 )
 from webapp.instance import secret_key
-from webapp.views import assets, equity, export, findings, maps, planning, plans, quality, uploads, users, ways
+from webapp.views import assets, base, equity, export, findings, maps, planning, plans, quality, uploads, users, ways
 from webapp.views import data as data_views
 from webapp.views import tiles as tile_views
 
@@ -50,7 +51,10 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         request comes from), `CACHE_BYTES` (memory for answers), `NEAR_ROWS` (layers of more rows
         come to the map piece by piece), `TILES` (folder of the city's vector tiles; else GRIDMAP_TILES, else beside
         the city, as `gridmap.city_tiles.tiles_folder` says), `UPLOAD_BYTES` and `UPLOAD_SECONDS` (the largest upload,
-        the longest reading), `UPLOADS` (where files that were sent lie; else beside the secret key).
+        the longest reading), `UPLOADS` (where files that were sent lie; else beside the secret key),
+        `TILE_JOBS` (whether tiles are made anew after a change),
+        `BACKGROUND`, `BACKGROUND_KEY`, `BACKGROUND_DATUM` and `BACKGROUND_ATTRIBUTION` (a background map, see
+        `gridmap.maps.underlay.background`; else GRIDMAP_BACKGROUND and so on; none by default).
 
     Raises
     ------
@@ -80,6 +84,11 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         PROXIES=0,
         CACHE_BYTES=64 * 1024 * 1024,
         TILES=os.environ.get("GRIDMAP_TILES") or None,
+        TILE_JOBS=not config.get("TESTING", False),
+        BACKGROUND=os.environ.get("GRIDMAP_BACKGROUND", ""),
+        BACKGROUND_KEY=os.environ.get("GRIDMAP_BACKGROUND_KEY", ""),
+        BACKGROUND_DATUM=os.environ.get("GRIDMAP_BACKGROUND_DATUM", ""),
+        BACKGROUND_ATTRIBUTION=os.environ.get("GRIDMAP_BACKGROUND_ATTRIBUTION", ""),
         NEAR_ROWS=12_000,
         MAX_CONTENT_LENGTH=64 * 1024,  # forms only; the upload page takes more from who may import
         UPLOAD_BYTES=200 * 1024 * 1024,
@@ -103,10 +112,13 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     Bootstrap5(app)
     uploads.init_app(app)
     CSRFProtect(app)
-    for part in (security, language, errors, store, auth, guard, replies, walks, tiles, tile_values, tile_door, drafts):
+    for part in (security, language, errors, store, auth, guard, replies, walks, drafts):
+        part.init_app(app)
+    for part in (tiles, tile_values, tile_door, tile_job, base):
         part.init_app(app)
     for view in (
-        maps, data_views, tile_views, export, findings, quality, planning, plans, equity, ways, uploads, users, assets,
+        maps, data_views, tile_views, base, export, findings, quality, planning, plans, equity, ways, uploads, users,
+        assets,
     ):
         app.register_blueprint(view.bp)
     return app

@@ -1,4 +1,9 @@
-"""The store of the service: opened at the first request, shared by all, opened anew where its file was replaced."""
+"""The store of the service: looked over once, its connections let go after each request.
+
+A connection that stays open for hours would be left behind: where another part of this process opens and closes the
+file by other means than SQLite, the system drops the locks that tell other processes that somebody is there; the next
+one of them to leave removes the log, and the connection would read the old state for ever.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,7 @@ _MOST_ACCOUNTS = 5000
 
 
 class Shared:
-    """One open store of a service; opening one takes longer than most answers.
+    """One store of a service, whose version is looked at once: that takes longer than most answers.
 
     Parameters
     ----------
@@ -105,6 +110,7 @@ def get_store() -> Store:
 
 def get_account(name: str) -> Account | None:
     """An account as it is now."""
+    get_store()  # so that it is let go of after this request
     shared: Shared = current_app.extensions["store"]
     account, g.account_stamp = shared.account(name)
     return account
@@ -116,5 +122,7 @@ def get_account_stamp() -> Any:
 
 
 def close_store(_: BaseException | None = None) -> None:
-    """Forget the store of this request."""
-    g.pop("store", None)
+    """Let go of what this request opened."""
+    store = g.pop("store", None)
+    if store is not None:
+        store.close()

@@ -7,7 +7,7 @@ disk: shared memory does not work over a network drive.
 from __future__ import annotations
 
 import sqlite3
-import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -45,6 +45,8 @@ __all__ = ["GeoPackage"]
 _OWN_SRS = 100_000
 #: What is left of the log beside the file once its content is in the file.
 _LOG_BYTES = 4 * 1024 * 1024
+#: File systems write dates in steps of some milliseconds.
+_MOMENT_NS = 100_000_000
 _RTREE_DEFINITION = "http://www.geopackage.org/spec120/#extension_rtree"
 
 
@@ -64,28 +66,23 @@ class GeoPackage(SqlStore):
     def __init__(self, path: Path, *, new: bool = False, busy_seconds: float = 15.0) -> None:
         self.path = path
         super().__init__(str(path), _engine(path, new=new, busy_seconds=busy_seconds), None)
-        self._watch: sqlite3.Connection | None = None
-        self._watch_lock = threading.Lock()
 
     def stamp(self) -> object | None:
-        """A number that is another one after every change to the file, whoever made it."""
-        with self._watch_lock:
+        """Dates and sizes of the file and its log; None within a moment of a change, when a second could look alike."""
+        found: list[tuple[int, int, int] | None] = []
+        for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
             try:
-                if self._watch is None:
-                    address = f"file:{quote(str(self.path.resolve()))}?mode=rw"
-                    self._watch = sqlite3.connect(address, uri=True, check_same_thread=False)
-                # this connection never writes, so every change is one by others
-                return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
-            except sqlite3.Error:
+                one = path.stat()
+            except OSError:
+                found.append(None)
+                continue
+            if not one.st_size:  # a reader makes an empty log
+                found.append(None)
+                continue
+            if time.time_ns() - one.st_mtime_ns < _MOMENT_NS:
                 return None
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._watch_lock:
-            if self._watch is not None:
-                self._watch.close()
-                self._watch = None
-        super().close()
+            found.append((one.st_ino, one.st_mtime_ns, one.st_size))
+        return tuple(found)
 
     @property
     def title(self) -> str:

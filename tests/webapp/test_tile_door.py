@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,44 @@ def test_a_change_of_the_account_ends_it_at_once(service: Any, change: str) -> N
             assert account is not None
             store.keep_account(type(account)(**{**account.__dict__, "area": "990199001"}))
     assert client.get(address).status_code == (403 if change == "area" else 401)
+
+
+def test_reading_does_not_end_it_and_writing_does(service: Any) -> None:
+    app, _, long_way = service
+    city = app.config["CITY"]
+    client, other = log_in(app, "admin"), log_in(app, "planner")
+    address = addresses(app)[0]
+    client.get(address)
+    for _ in range(3):
+        assert other.get("/data/micro_grids.geojson").status_code == 200
+        with open_store(city) as store:
+            store.read("micro_grids")
+            long_way.clear()
+            assert client.get(address).status_code == 200 and not long_way
+    with open_store(city) as store:
+        store.set_meta(note="changed")
+    assert client.get(address).status_code == 200 and long_way
+
+
+def test_a_service_sees_changes_however_others_open_the_file(service: Any) -> None:
+    """Whoever opens and closes the file in this process drops its locks; the next to leave may remove the log."""
+    app, _, _ = service
+    city = Path(app.config["CITY"])
+    client = log_in(app, "admin")
+    for number in range(3):
+        client.get("/tiles/layers.json")
+        city.open("rb").close()
+        change = f"""
+from gridmap.stores import open_store
+with open_store({str(city)!r}) as store:
+    frame = store.read("micro_grids")
+    store.write("micro_grids", frame.assign(households={number}))
+"""
+        subprocess.run([sys.executable, "-c", change], check=True)
+        version = Shelf(tiles_folder(str(city))).current()
+        assert version is not None
+        values = client.get(f"/values/{version.name}/micro_grids/households.json").json["values"]
+        assert set(values) == {number}
 
 
 def test_it_holds_for_a_minute_only(service: Any) -> None:

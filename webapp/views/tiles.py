@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from flask import Blueprint, Response, make_response, request
+from flask import Blueprint, Response, current_app, make_response, request
 
 from gridmap.maps.cards import micro_grid_cards
 from gridmap.maps.geojson import plain_records
 from gridmap.maps.tiles.mvt import EXTENT
 from gridmap.maps.tiles.plan import PLAN
 from gridmap.maps.tiles.shelf import TilesOf, Version, keys_of
+from gridmap.maps.underlay import Background
 from gridmap.maps.values import values_document
 from layers.errors import NotFound, NotYourArea, WrongCall
 from layers.schema import LAYERS
@@ -20,6 +22,7 @@ from webapp.guard import get_seen, get_user, needs
 from webapp.replies import data_answer
 from webapp.seen import Seen
 from webapp.tile_door import remember
+from webapp.tile_job import keep_up
 from webapp.tile_values import measure_list, values_of
 from webapp.tiles import TILE_HEADERS, get_tiles, seen_box
 
@@ -34,7 +37,8 @@ _ON_CARD = ("buildings", "organizations", "facilities", "incidents", "coverage")
 @bp.get("/tiles/layers.json")
 @needs("map.view")
 def current() -> Response:
-    """The layers of the current tiles."""
+    """The layers of the current tiles; where the city has changed since, new ones are begun."""
+    keep_up(get_seen().meta().get("data_version", ""))
     return _layers(get_tiles().version())
 
 
@@ -126,16 +130,17 @@ def layers_document(seen: Seen, version: Version) -> dict[str, Any]:
         })  # fmt: skip
         if box is not None and plan.group == "units":
             boxes.append(box)
+    bounds = seen_box(np.array(boxes, dtype="float64").reshape(-1, 4))
+    below: Background | None = current_app.extensions["background"]
     return {
-        "version": version.name, "data_version": version.data_version, "extent": EXTENT,
-        "bounds": seen_box(pd.DataFrame(boxes, columns=range(4)).to_numpy(dtype="float64")), "background": None,
-        "layers": found,
+        "version": version.name, "data_version": version.data_version, "extent": EXTENT, "bounds": bounds,
+        "background": None if below is None else below.facts(bounds), "layers": found,
     }  # fmt: skip
 
 
 def _layers(version: Version) -> Response:
     seen = get_seen()
-    return data_answer(f"tiles {version.name}", lambda: _json(layers_document(seen, version)))
+    return data_answer(f"tiles {version.name} {version.data_version}", lambda: _json(layers_document(seen, version)))
 
 
 def _feature(version: str, layer: str, number: int) -> Response:
