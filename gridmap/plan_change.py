@@ -20,7 +20,7 @@ from gridmap.maps.change_picture import change_picture
 from gridmap.maps.page import write_page
 from gridmap.micro_grids.band import MICRO_GRIDS, Band
 from gridmap.micro_grids.moves import compare, move_list
-from gridmap.past import Reads, change_days, read_as_of
+from gridmap.past import Reads, change_days
 from gridmap.quality_levels import bands_of_facts
 from layers.errors import NotFound, WrongCall
 
@@ -90,7 +90,7 @@ def change_between(
     """
     first, last = _days(store, old, new)
     areas = (within,)
-    before, after = (_as_areas(read_as_of(store, "micro_grids", day, within=areas)) for day in (first, last))
+    before, after = (_as_areas(store.read("micro_grids", within=areas, as_of=day)) for day in (first, last))
     if not len(before) or not len(after):
         raise NotFound(f"there is no plan of {within or 'the city'} on {first if not len(before) else last}")
     rows = _as_areas(store.read("buildings", within=areas))

@@ -25,6 +25,7 @@ from gridmap.micro_grids.regroup import count_up
 from gridmap.micro_grids.resplit import drawn_codes
 from gridmap.micro_grids.sorts import grid_reasons
 from gridmap.norms import load_norms
+from gridmap.replan_past import upper_past
 from gridmap.replan_scope import bands_of, settings_of
 from gridmap.rework import cover_settings
 from gridmap.stores import Store
@@ -118,7 +119,7 @@ def _frames(store: Store, outcome: Outcome) -> Frames:
     frames |= _attached(store, micro_grids)
     same_homes = _same_homes(rows, frames["buildings"])
     frames |= _covered(store, changed, frames, everything=not same_homes)
-    frames |= _past(store, outcome)
+    frames |= _past(store, outcome) | upper_past(store, frames, outcome.day)
     if len(outcome.findings):
         told = pd.concat([store.read("findings"), outcome.findings.to_frame()], ignore_index=True)
         frames["findings"] = told.drop_duplicates(ignore_index=True)

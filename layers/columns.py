@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["NEEDS", "Column", "Layer", "column"]
+__all__ = ["NEEDS", "Column", "Layer", "column", "history"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,14 @@ def column(
     return Column(
         name=name, type=type, zh=zh, en=en, short=short or name[:10], unit=unit, required=required, aliases=aliases
     )
+
+
+def history(level: str, zh: str, en: str, columns: tuple[Column, ...]) -> Layer:
+    """The layer that keeps the rows of a level of units that ended or changed."""
+    return Layer(
+        name=f"{level}_history", zh=f"{zh}沿革", en=f"{en} of the past", geometry=("area",), source="made",
+        key=("code", "valid_from"), columns=columns,
+    )  # fmt: skip
 
 
 #: Needs, as counts per building or micro-grid; never lists of people.

@@ -7,7 +7,7 @@ English, which headings met in the wild mean it, its type and unit, and its name
 
 from __future__ import annotations
 
-from layers.columns import NEEDS, Column, Layer
+from layers.columns import NEEDS, Column, Layer, history
 from layers.columns import column as _c
 from layers.errors import UnknownLayer
 
@@ -55,7 +55,7 @@ _ATTACHED = (
     _c("attached_by", "text", "归属方式", "Attached by", "attach_by"),
     _c("attach_distance_m", "number", "归属距离", "Distance to micro-grid", "attach_m", unit="m"),
 )
-_LEVEL = (_CODE, _NAME, _PARENT, _HOUSEHOLDS, _RESIDENTS, _DERIVED)
+_LEVEL = (_CODE, _NAME, _PARENT, _HOUSEHOLDS, _RESIDENTS, _DERIVED, _FROM, _TO)
 _COUNTS = (
     _c("buildings", "integer", "楼栋数", "Buildings", None, unit="buildings"),
     _c("area_m2", "number", "面积", "Area", None, unit="m2"),
@@ -85,19 +85,24 @@ _OF_MICRO_GRID = _c("micro_grid", "text", "微网格", "Micro-grid", None)
 _VERIFIED = _c("verified", "boolean", "标准已核对", "Norm verified", None)
 _STATE = _c("status", "text", "状态", "Status", None)
 
+_GRID = (
+    _CODE, _NAME, _PARENT, _KIND, _SITE, _HOUSEHOLDS, _RESIDENTS, *_COUNTS, _LEADER, _DERIVED, _FROM, _TO,
+)  # fmt: skip
+
 _ALL = (
     Layer(name="districts", zh="区县", en="Districts", geometry=("area",), columns=_LEVEL),
     Layer(name="streets", zh="街道", en="Streets (subdistricts)", geometry=("area",), columns=_LEVEL),
     Layer(name="communities", zh="社区", en="Communities", geometry=("area",), columns=_LEVEL),
     Layer(
         name="grids", zh="网格", en="Grids", geometry=("area",),
-        columns=(_CODE, _NAME, _PARENT, _KIND, _SITE, _HOUSEHOLDS, _RESIDENTS, *_COUNTS, _LEADER, _DERIVED, _FROM, _TO),
+        columns=_GRID,
     ),
     Layer(name="micro_grids", zh="微网格", en="Micro-grids", geometry=("area",), columns=_MICRO_GRID),
-    Layer(
-        name="micro_grids_history", zh="微网格沿革", en="Micro-grids of the past", geometry=("area",), source="made",
-        key=("code", "valid_from"), columns=_MICRO_GRID,
-    ),
+    history("micro_grids", "微网格", "Micro-grids", _MICRO_GRID),
+    history("grids", "网格", "Grids", _GRID),
+    history("communities", "社区", "Communities", _LEVEL),
+    history("streets", "街道", "Streets", _LEVEL),
+    history("districts", "区县", "Districts", _LEVEL),
     Layer(
         name="lineage", zh="编码沿革", en="Lineage of codes", geometry=(), source="made",
         key=("date", "old_code", "new_code"),
@@ -178,16 +183,12 @@ _ALL = (
             _c("alone", "boolean", "单独成格", "Stays alone", None),
             # what the first split knew of it: a re-split and an edit go by it
             _c("things", "integer", "住户构成", "Made of (0 nobody, 1 one whole, 2 several or a piece)", None),
-            _c("estate", "text", "所属小区", "Estate", None),
+            _c("estate", "text", "所属小区", "Estate"), _c("old_grid", "text", "原网格", "Old grid"), _SITE,
             _c("resident_group", "text", "居民小组", "Residents' group", "res_group"),
-            _c("old_grid", "text", "原网格", "Old grid", None),
-            _SITE,
-            _c("site_of", "text", "场所地块", "Site of cell", None),
-            _c("site_name", "text", "场所名称", "Name of the site", None),
-            _c("settlement", "text", "聚落地块", "Settlement of cell", None),
-            _c("village", "boolean", "自然村", "Village", None),
-            _c("apart_m", "number", "距最近聚落", "To the next settlement", None, unit="m"),
-            _c("land", "text", "土地类别", "Land", None),
+            _c("site_of", "text", "场所地块", "Site of cell"), _c("site_name", "text", "场所名称", "Name of the site"),
+            _c("settlement", "text", "聚落地块", "Settlement of cell"), _c("village", "boolean", "自然村", "Village"),
+            _c("apart_m", "number", "距最近聚落", "To the next settlement", unit="m"),
+            _c("land", "text", "土地类别", "Land"),
         ),
     ),
     Layer(

@@ -16,7 +16,7 @@ DEEDS = (
     "gridmap.city_walks", "gridmap.what_if", "gridmap.ways", "gridmap.equity", "gridmap.cli_ask",
     "gridmap.site_places", "gridmap.siting_kinds", "gridmap.delivery", "gridmap.verify", "gridmap.quality",
     "gridmap.barriers", "gridmap.atlas", "gridmap.accounts", "gridmap.quality_levels",
-    "gridmap.past", "gridmap.plan_change",
+    "gridmap.past", "gridmap.plan_change", "gridmap.replan_past",
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
     "gridmap.cli_site", "gridmap.city_tiles", "gridmap.cli_tiles", "gridmap.import_match", "gridmap.import_scope",
     "gridmap.import_preview", "gridmap.osm_households", "gridmap.uploads", "gridmap.upload_reading",

@@ -23,7 +23,8 @@ CODE_OF = {
          "accessibility"),
         "micro_grid",
     ),
-    **dict.fromkeys(("micro_grids_history", "coverage_levels", "coverage_hours", "completeness"), "code"),
+    **dict.fromkeys((f"{level}_history" for level in ("districts", *LEVEL_PARENTS)), "code"),
+    **dict.fromkeys(("coverage_levels", "coverage_hours", "completeness"), "code"),
     "lineage": "community",
     "staff": "area",
 }

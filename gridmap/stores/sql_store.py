@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gridmap.stores.base import Account, Store
 from gridmap.stores.frames import Ready, make_ready, schema_columns, to_frame
+from gridmap.stores.history import with_past
 from gridmap.stores.models import FID, GEOM, Kept, control_tables, layer_table
 from gridmap.stores.scope import CODE_OF, LEVEL_OF, covering, starts_with, valid_on
 from layers.errors import GridmapError, StoreBusy, WrongCall
@@ -292,7 +293,8 @@ class SqlStore(Store, ABC):
             if as_of is not None and (valid := valid_on(table, as_of.isoformat())) is not None:
                 conditions.append(valid)
             rows, geometry = self._fetch(connection, item, kept, table, conditions, exact)
-        return to_frame(item, kept, rows, geometry, crs)
+        frame = to_frame(item, kept, rows, geometry, crs)
+        return frame if as_of is None else with_past(self, layer, frame, within=within, bbox=bbox, as_of=as_of)
 
     def _fetch(
         self, connection: Connection, item: Layer, kept: Sequence[Kept], table: Table, conditions: list[Any],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,7 +18,7 @@ from gridmap.maps.assets import outside_links
 from gridmap.maps.change_map import draw_change
 from gridmap.maps.change_parts import borders, figure_rows, with_colours
 from gridmap.micro_grids.patch import whole_buildings
-from gridmap.past import change_days, read_as_of
+from gridmap.past import change_days
 from gridmap.plan_change import change_between, change_of, unit_of, write_change
 from gridmap.replan import Replanned, split_again
 from gridmap.stores import open_store
@@ -74,7 +75,7 @@ def test_any_two_days_can_be_compared_and_days_that_are_none_are_refused(changed
         first = change_between(store, "2026-04-30", "2026-05-01")
         assert first.figures["after"]["micro_grids"] == done.figures["before"]["micro_grids"]
         assert change_between(store, "2026-05-02", "2026-06-01").same
-        before = read_as_of(store, "micro_grids", pd.Timestamp("2026-06-30").date())
+        before = store.read("micro_grids", as_of=date(2026, 6, 30))
         assert before["code"].tolist() == sorted(done.before["code"])
         loads = done.before.set_index("code")["households"]
         assert (before.set_index("code")["households"] == loads.reindex(before["code"])).all()

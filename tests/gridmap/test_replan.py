@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -222,3 +223,34 @@ def test_a_band_that_cannot_be_kept_is_told_with_what_prevents_it(city: Path) ->
     loads = [item["households"] for item in told["obstacles"]]
     assert min(loads) == low and max(*loads, 26) == high
     assert "cannot be kept" not in run("split", city, "--households", *told["wish"], "--keep-old", "--dry-run").output
+
+
+def test_grids_and_what_lies_above_keep_their_history_and_any_day_can_be_read(city: Path) -> None:
+    before = {level: read(city, level) for level in ("grids", "communities", "streets", "districts")}
+    with_more(city, 20)
+    split_again(city, keep_old=True, day="2026-05-01")
+    with_more(city, 3)
+    split_again(city, keep_old=True, day="2026-07-01")
+    for level, old in before.items():
+        loads = []
+        for day in (date(2026, 4, 30), date(2026, 6, 30), date(2026, 7, 1)):
+            with open_store(city) as store:
+                rows = store.read(level, as_of=day)
+            assert rows["code"].tolist() == old["code"].tolist(), level
+            loads.append(int(rows["households"].sum()))
+        assert loads == [int(old["households"].sum()) + more for more in (0, 20, 23)], level
+        past = read(city, f"{level}_history")
+        assert set(past["valid_to"]) == {"2026-04-30", "2026-06-30"} and past["code"].isin(old["code"]).all()
+    split_again(city, keep_old=True, day="2026-08-01")
+    assert read(city, "communities_history")["valid_to"].max() == "2026-06-30"  # nothing changed: nothing is kept
+    assert broken(city) == []
+
+
+def test_an_export_of_another_day_has_the_plan_of_that_day(city: Path, tmp_path: Path) -> None:
+    before = read(city, "micro_grids")
+    split_again(city, households=(30, 40, 50), day="2026-05-01")
+    assert run("export", city, "--layer", "micro_grids", "-o", tmp_path / "old.gpkg", "--format", "geopackage",
+               "--as-of", "2026-04-30", "--quiet").exit_code == 0  # fmt: skip
+    old = gpd.read_file(tmp_path / "old.gpkg")
+    assert sorted(old["code"]) == sorted(before["code"]) and len(old) != len(read(city, "micro_grids"))
+    assert sorted(old["households"]) == sorted(before["households"])
