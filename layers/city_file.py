@@ -30,7 +30,7 @@ __all__ = ["CITY_TOML", "CityFile", "LayerSource", "parts_of", "read_city_file"]
 CITY_TOML = "city.toml"
 
 _READABLE = (*VECTORS, *TABLES)
-_MANY_LAYERS = (".gpkg", ".zip", ".kml", *WORKBOOKS)
+_MANY_LAYERS = (".gpkg", ".zip", ".kml", ".kmz", *WORKBOOKS)
 #: Files that hold data but that nobody reads: said, so that nothing stays away in silence.
 _NOT_READ = (".dwg", ".dxf", ".gdb", ".tab", ".mif", ".mdb", ".rar", ".7z", ".gml", ".sqlite", ".pbf", ".osm")
 _CITY_KEYS = ("name", "code", "crs", "datum", "encoding")

@@ -1,4 +1,4 @@
-"""Vector files in: GeoPackage, shapefile (also zipped), GeoJSON, FlatGeobuf, GeoParquet, KML.
+"""Vector files in: GeoPackage, shapefile (also zipped), GeoJSON, FlatGeobuf, GeoParquet, KML, KMZ, MapInfo, DXF.
 
 GDAL reads through pyogrio. What it would lose in silence is handled here: shapefiles without `.cpg` or with a wrong
 one, Chinese text cut inside a character, whole numbers of more than 15 digits beside empty cells, files without CRS.
@@ -6,6 +6,7 @@ one, Chinese text cut inside a character, whole numbers of more than 15 digits b
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 import zipfile
@@ -34,7 +35,9 @@ from layers.tables import decode
 __all__ = ["VECTORS", "place_vector", "read_vector", "source_layers"]
 
 #: Endings of files that this page reads.
-VECTORS = (".gpkg", ".shp", ".zip", ".geojson", ".json", ".fgb", ".parquet", ".kml")
+VECTORS = (
+    ".gpkg", ".shp", ".zip", ".geojson", ".json", ".fgb", ".parquet", ".kml", ".kmz", ".tab", ".mif", ".dxf",
+)  # fmt: skip
 
 _IN_ZIP = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml")
 _ZIP_BYTES = 4 << 30  # unpacked; more is a mistake or an attack
@@ -42,6 +45,8 @@ _ZIP_BYTES = 4 << 30  # unpacked; more is a mistake or an attack
 _KML_EXTRAS = (
     "timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude", "visibility", "drawOrder", "icon", "snippet",
 )  # fmt: skip
+_KML_BYTES = 512 << 20  # unpacked
+_ENTITY = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _OLD_DATUMS = ("beijing", "xian", "xi'an")
 
 
@@ -65,7 +70,11 @@ def source_layers(path: str | Path) -> list[str]:
     if path.suffix.lower() == ".zip":
         with _zip(path) as archive:
             return [_stem(member) for member in _members(archive, path)]
+    if path.suffix.lower() == ".kmz":
+        with _kml_of(path) as inner:
+            return source_layers(inner)
     if path.suffix.lower() in (".gpkg", ".kml"):
+        _no_entities(path)
         with _gdal_errors(path):
             return [str(name) for name in pyogrio.list_layers(path)[:, 0]]
     return [path.stem]
@@ -124,11 +133,64 @@ def read_vector(
             wanted = _choose([_stem(member) for member in members], source_layer, layer, path)
             unpacked = _unpack(archive, members[wanted], Path(folder), path)
             frame = _read_gdal(unpacked, None, where, (encoding, fallback), layer, findings, path)
+    elif path.suffix.lower() == ".kmz":
+        with _kml_of(path) as inner:
+            names = source_layers(inner)
+            chosen = names[_choose(names, source_layer, layer, path)]
+            frame = _read_gdal(inner, chosen, where, (encoding, fallback), layer, findings, path)
     else:
         names = source_layers(path)
         chosen = names[_choose(names, source_layer, layer, path)] if path.suffix.lower() in (".gpkg", ".kml") else None
         frame = _read_gdal(path, chosen, where, (encoding, fallback), layer, findings, path)
+    if path.suffix.lower() == ".dxf":
+        frame = _closed(frame, layer, path.name, findings)
     return _tidy(frame, layer, path.name, findings)
+
+
+def _no_entities(path: Path) -> None:
+    """Refuse a KML that declares entities: they fetch other files, or grow without end, and no map needs them."""
+    if path.suffix.lower() == ".kml" and _ENTITY.search(_bytes(path).replace(b"\0", b"")):
+        raise BadFile(f"cannot read {path.name}: it declares entities (<!DOCTYPE ...>); export it from the map again")
+
+
+@contextmanager
+def _kml_of(path: Path) -> Iterator[Path]:
+    """The KML inside a KMZ, unpacked for the time of reading."""
+    with _zip(path) as archive, tempfile.TemporaryDirectory(prefix="gridmap") as folder:
+        inner = [item for item in archive.infolist() if item.filename.lower().endswith(".kml")]
+        if not inner:
+            raise BadFile(f"cannot read {path.name}: no .kml in it; export it again")
+        # the first one at the top is the map, whatever lies beside it
+        item = min(inner, key=lambda one: one.filename.count("/"))
+        if item.file_size > _KML_BYTES:
+            raise BadFile(f"cannot read {path.name}: it unpacks to {item.file_size >> 20:,} MB; send it in parts")
+        unpacked = Path(folder) / f"{path.stem}.kml"
+        try:
+            with archive.open(item) as content:
+                data = content.read(_KML_BYTES + 1)  # a header may lie about the size
+        except ZIP_ERRORS as error:
+            raise BadFile(f"cannot read {path.name}: {error}; export it again") from None
+        if len(data) > _KML_BYTES:
+            raise BadFile(f"cannot read {path.name}: it unpacks to more than {_KML_BYTES >> 20:,} MB; send it in parts")
+        unpacked.write_bytes(data)
+        _no_entities(unpacked)
+        yield unpacked
+
+
+def _closed(frame: pd.DataFrame, layer: Layer, file: str, findings: Findings) -> pd.DataFrame:
+    """Closed lines of a drawing as areas, where the layer wants areas: CAD knows no other outlines."""
+    if "area" not in layer.geometry or "line" in layer.geometry or not isinstance(frame, gpd.GeoDataFrame):
+        return frame
+    shapes = np.array(frame.geometry.array, dtype=object)
+    rings = (shapely.get_type_id(shapes) == 1) & shapely.is_closed(shapes) & (shapely.get_num_points(shapes) >= 4)
+    if rings.any():
+        shapes[rings] = shapely.polygons(shapely.linearrings(shapely.get_coordinates(shapes[rings]),
+            indices=shapely.get_coordinates(shapes[rings], return_index=True)[1]))
+        findings.add(
+            layer.name, "closed_lines", f"{int(rings.sum())} closed lines of the drawing", "taken as areas",
+            level="note", file=file,
+        )  # fmt: skip
+    return frame.set_geometry(shapes, crs=frame.crs)
 
 
 def _choose(names: list[str], wanted: str | None, layer: Layer, path: Path) -> int:
@@ -187,6 +249,8 @@ def _read_gdal(
         )
         # A filter must be put in GDAL's own tongue; without one the raw bytes are taken and decoded here.
         options |= {"ENCODING": text_encoding} if where is not None else {"encoding": "ISO-8859-1"}
+    elif file.suffix.lower() in (".tab", ".mif"):
+        options |= {"encoding": "ISO-8859-1"}  # GDAL does not know every charset of MapInfo: decoded below
     else:
         options |= {"use_arrow": True, "arrow_to_pandas_kwargs": {"integer_object_nulls": True}}
         if file.suffix.lower() in (".geojson", ".json"):
@@ -196,7 +260,9 @@ def _read_gdal(
         frame = pyogrio.read_dataframe(source, **options)
     for text in dict.fromkeys(str(item.message) for item in caught):
         findings.add(layer.name, "gdal_warning", text[:300], "read all the same", level="note", file=path.name)
-    if shape and where is None and text_encoding is not None:
+    if file.suffix.lower() in (".tab", ".mif"):
+        text_encoding = encoding or _mapinfo_encoding(frame, fallback)
+    if ((shape and where is None) or file.suffix.lower() in (".tab", ".mif")) and text_encoding is not None:
         frame = decode_columns(frame, text_encoding, layer=layer.name, findings=findings, name=path.name)
     # features count from 1; only a GeoPackage does so itself, and a filter leaves gaps
     if where is None:
@@ -207,6 +273,17 @@ def _read_gdal(
     if "source_row" in frame.columns:
         frame = frame.rename(columns={"source_row": "given_source_row"})
     return frame.assign(source_row=pd.array(numbers, dtype="Int64"))
+
+
+def _mapinfo_encoding(frame: pd.DataFrame, fallback: str | None) -> str:
+    """UTF-8 where all text is that, else what is told, else GB18030."""
+    texts = [frame[name].dropna() for name in frame.columns if pd.api.types.is_string_dtype(frame[name].dtype)]
+    data = "\n".join(str(text) for column in texts for text in column).encode("latin-1", errors="replace")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return fallback or "gb18030"
+    return "utf-8"
 
 
 def _read_parquet(path: Path, where: str | None) -> pd.DataFrame:
@@ -274,7 +351,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, pat
 def _tidy(frame: pd.DataFrame, layer: Layer, file: str, findings: Findings) -> pd.DataFrame:
     """Geometry in two dimensions under its usual name; lists as text; what GDAL adds to a KML dropped."""
     idle = [name for name in _KML_EXTRAS if name in frame.columns and frame[name].nunique() <= 1]
-    if file.lower().endswith(".kml"):
+    if file.lower().endswith((".kml", ".kmz")):
         frame = frame.drop(columns=idle)
     for name in [name for name in frame.columns if frame[name].dtype == object]:
         nested = frame[name].map(lambda value: isinstance(value, (list, dict, tuple, np.ndarray)))
