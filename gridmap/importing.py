@@ -44,6 +44,8 @@ IMPORTED = (
 _EVENTS = ("incidents",)
 #: A file that lacks more than so many of the rows there are is asked about: it may hold a part only.
 _MOST_ENDED = 0.5
+#: Layers that coverage is made of.
+_COVERS = ("facilities", "organizations", "roads", "barriers")
 #: Layers that say where an address lies.
 _KNOWN = ("streets", "communities", "estates", "roads", "buildings", "organizations", "facilities")
 #: So many imports of a layer can be undone; of earlier ones only the record stays.
@@ -165,8 +167,15 @@ def import_file(
             rows=tally.rows, new=len(changes.new), changed=len(changes.changed), unchanged=changes.unchanged,
             ended=len(changes.ended), refused=len(tally.refused), merged=tally.merged + changes.merged,
         )  # fmt: skip
+        if changes.steps and layer in _COVERS and store.count("coverage"):
+            read.findings.add(
+                layer, "coverage_stale", f"coverage and gaps are of before these {layer}",
+                "marked so; gridmap cover makes them anew", file=path.name,
+            )  # fmt: skip
         if not dry_run:
             _keep(store, record, after, changes)
+            if changes.steps:
+                _mark_stale(store, layer, record.code)
     return Imported(record, read.findings, tally, read)
 
 
@@ -257,6 +266,7 @@ def undo_import(
         table.loc[mine, ["undone_at", "undone_by"]] = [stamp, by or _me()]
         store.write_all([(layer, frame), ("imports", table), *_laid_again(store, layer, frame)])
         _count_rows(store, layer, len(frame))
+        _mark_stale(store, layer, f"{code} undone")
     return _record(table[mine].iloc[0])
 
 
@@ -327,6 +337,12 @@ def _laid_again(store: Store, layer: str, after: Any) -> list[tuple[str, Any]]:
     layers = {name: store.read(name) for name in (*ATTACHED, *AREAS) if name in kept and name != layer}
     frames, _ = attach_layers({**layers, layer: after}, units, nearest_m=cover_settings(store).nearest_m)
     return [(name, frame) for name, frame in frames.items() if name in ("border_inbox", "overlaps")]
+
+
+def _mark_stale(store: Store, layer: str, why: str) -> None:
+    """Say in the store since which change its coverage is of yesterday; `cover_again` takes the mark away."""
+    if layer in _COVERS and store.count("coverage"):
+        store.set_meta(coverage_stale=f"{layer} {why}")
 
 
 def _count_rows(store: Store, layer: str, count: int) -> None:

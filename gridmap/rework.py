@@ -98,6 +98,8 @@ def cover_again(
         layers = {layer: store.read(layer) for layer in READ}
         made = cover(layers, table, cover_settings(store), Findings(), progress=progress)
         store.write_all(sorted(made.items()))
+        if not kinds:
+            store.set_meta(coverage_stale="")
     return {layer: len(frame) for layer, frame in sorted(made.items())}
 
 

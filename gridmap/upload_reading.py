@@ -9,10 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from gridmap.city_tiles import make_tiles, tiles_folder
 from gridmap.import_preview import parts_of, preview_import
 from gridmap.importing import IMPORTED, import_file
-from gridmap.maps.tiles.shelf import Shelf
 from gridmap.uploads import Job, Uploads
 from layers.errors import AmbiguousHeading, GridmapError
 from layers.findings import LEVELS
@@ -98,6 +96,10 @@ def _write(uploads: Uploads, job: Job, name: str, told: Any) -> None:
 
 def _tiles(city: str) -> None:
     """Bring the city's vector tiles up to date; they can be made again, so their failure is none of the import."""
+    # drawing is a large room, which a reading does without
+    from gridmap.city_tiles import make_tiles, tiles_folder
+    from gridmap.maps.tiles.shelf import Shelf
+
     folder = os.environ.get("GRIDMAP_TILES") or None
     if Shelf(folder if folder is not None else tiles_folder(city)).current() is None:
         return  # a city without tiles stays one

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from gridmap.cli import main
 from gridmap.importing import import_file, imports, undo_import
 from gridmap.pipeline import build
+from gridmap.rework import cover_again
 from gridmap.stores import open_store
 from gridmap.verify import verify
 from layers.errors import AmbiguousHeading, NotFound, WrongCall
@@ -175,3 +176,20 @@ def test_things_without_coordinates_are_placed_by_their_address(city: Path, tmp_
     assert [item.row for item in done.findings if item.rule == "address_doubtful"] == [3]
     again = import_file(city, "incidents", write(tmp_path / "i.csv", sent)).record
     assert (again.new, again.changed, again.unchanged) == (0, 0, 2)
+
+
+def test_coverage_is_marked_stale_until_it_is_made_anew(city: Path, tmp_path: Path) -> None:
+    def mark() -> str:
+        with open_store(city) as store:
+            assert store.count("coverage") > 0
+            return store.meta().get("coverage_stale", "")
+
+    path, table = facilities(city, tmp_path)
+    assert mark() == "" and import_file(city, "facilities", path, datum="wgs84").record.changed == 0 and mark() == ""
+    done = import_file(city, "facilities", write(path, table.iloc[1:]), datum="wgs84", complete=True)
+    assert done.record.ended == 1 and mark() == f"facilities {done.record.code}"
+    assert [item.rule for item in done.findings] == ["coverage_stale"]
+    undo_import(city)
+    assert mark() == f"facilities {done.record.code} undone"
+    cover_again(city)
+    assert mark() == ""
