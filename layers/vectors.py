@@ -136,8 +136,8 @@ def read_vector(
     elif path.suffix.lower() == ".kmz":
         with _kml_of(path) as inner:
             names = source_layers(inner)
-            chosen = names[_choose(names, source_layer, layer, path)]
-            frame = _read_gdal(inner, chosen, where, (encoding, fallback), layer, findings, path)
+            inside = names[_choose(names, source_layer, layer, path)]
+            frame = _read_gdal(inner, inside, where, (encoding, fallback), layer, findings, path)
     else:
         names = source_layers(path)
         chosen = names[_choose(names, source_layer, layer, path)] if path.suffix.lower() in (".gpkg", ".kml") else None
