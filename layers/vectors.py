@@ -24,6 +24,7 @@ import shapely
 
 from layers.archives import ZIP_ERRORS, member_name
 from layers.datum import DATUMS
+from layers.drawings import closed_lines
 from layers.errors import BadFile, BadSettings, CrsMismatch, MissingLayer, UnknownDatum
 from layers.findings import Findings
 from layers.headings import normal
@@ -143,7 +144,7 @@ def read_vector(
         chosen = names[_choose(names, source_layer, layer, path)] if path.suffix.lower() in (".gpkg", ".kml") else None
         frame = _read_gdal(path, chosen, where, (encoding, fallback), layer, findings, path)
     if path.suffix.lower() == ".dxf":
-        frame = _closed(frame, layer, path.name, findings)
+        frame = closed_lines(frame, layer, path.name, findings)
     return _tidy(frame, layer, path.name, findings)
 
 
@@ -175,22 +176,6 @@ def _kml_of(path: Path) -> Iterator[Path]:
         unpacked.write_bytes(data)
         _no_entities(unpacked)
         yield unpacked
-
-
-def _closed(frame: pd.DataFrame, layer: Layer, file: str, findings: Findings) -> pd.DataFrame:
-    """Closed lines of a drawing as areas, where the layer wants areas: CAD knows no other outlines."""
-    if "area" not in layer.geometry or "line" in layer.geometry or not isinstance(frame, gpd.GeoDataFrame):
-        return frame
-    shapes = np.array(frame.geometry.array, dtype=object)
-    rings = (shapely.get_type_id(shapes) == 1) & shapely.is_closed(shapes) & (shapely.get_num_points(shapes) >= 4)
-    if rings.any():
-        shapes[rings] = shapely.polygons(shapely.linearrings(shapely.get_coordinates(shapes[rings]),
-            indices=shapely.get_coordinates(shapes[rings], return_index=True)[1]))
-        findings.add(
-            layer.name, "closed_lines", f"{int(rings.sum())} closed lines of the drawing", "taken as areas",
-            level="note", file=file,
-        )  # fmt: skip
-    return frame.set_geometry(shapes, crs=frame.crs)
 
 
 def _choose(names: list[str], wanted: str | None, layer: Layer, path: Path) -> int:
