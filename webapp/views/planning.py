@@ -21,7 +21,6 @@ from layers.errors import NotFound, NotYourArea, WrongCall
 from webapp.drafts import Draft, get_drafts
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current
-from webapp.remake import remake_tiles
 
 __all__ = ["bp"]
 
@@ -163,7 +162,6 @@ def adopt(draft: str) -> Response:
             raise WrongCall("nothing was changed in this draft; there is nothing to adopt")
         done = save_draft(_opened(kept), day=day)
     get_drafts().drop(draft)
-    remake_tiles()
     return _json({"figures": done.figures, "moves": len(done.moves)})
 
 
