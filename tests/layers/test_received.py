@@ -69,7 +69,9 @@ def test_a_size_that_the_header_lies_about_counts_as_it_comes(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "broken", [b"PK\x03\x04 no zip", b"", zipped({"a.csv": b"x" * 9000}).getvalue()[:60]], ids=["no zip", "empty", "cut"]
+    "broken",
+    [b"PK\x03\x04 no zip", b"", zipped({"a.csv": b"x" * 9000}).getvalue()[:60]],
+    ids=["no zip", "empty", "cut"],
 )
 def test_a_broken_archive_is_a_sentence(tmp_path: Path, broken: bytes) -> None:
     with pytest.raises(BadFile, match="cannot unpack"):
