@@ -24,9 +24,10 @@ from gridmap.micro_grids.levels import LEVELS
 from gridmap.micro_grids.regroup import count_up
 from gridmap.micro_grids.resplit import drawn_codes
 from gridmap.micro_grids.sorts import grid_reasons
+from gridmap.micro_grids.street_share import share_on_streets
 from gridmap.norms import load_norms
 from gridmap.replan_past import upper_past
-from gridmap.replan_scope import bands_of, settings_of
+from gridmap.replan_scope import LINES, bands_of, settings_of
 from gridmap.rework import cover_settings
 from gridmap.stores import Store
 from gridmap.stores.sql_store import SqlStore
@@ -82,7 +83,11 @@ def keep_outcome(store: SqlStore, outcome: Outcome, *, version: str) -> None:
 
 
 def _facts(store: Store, outcome: Outcome, frames: Frames) -> dict[str, str]:
-    facts = {"households_in": str(int(frames["micro_grids"]["households"].sum()))}
+    lines = {name: store.read(name) for name in LINES}
+    share = share_on_streets(gpd.GeoDataFrame(frames["cells"]), lines, settings_of(store).rules.places)
+    facts = {
+        "households_in": str(int(frames["micro_grids"]["households"].sum())), "street_share": f"{share:.4f}",
+    }  # fmt: skip
     settings = json.loads(store.meta().get("settings", "{}"))
     if outcome.grid_band is not None:
         band = outcome.grid_band

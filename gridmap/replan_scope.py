@@ -19,7 +19,7 @@ from gridmap.stores import Store
 from layers.errors import MissingLayer, NotFound, WrongCall
 
 __all__ = [
-    "Scope", "as_areas", "band_of", "bands_of", "codes_ever", "has_own_bands", "read_scope", "settings_of",
+    "LINES", "Scope", "as_areas", "band_of", "bands_of", "codes_ever", "has_own_bands", "read_scope", "settings_of",
     "with_locks",
 ]
 

@@ -9,8 +9,9 @@ import geopandas as gpd
 import pytest
 import shapely
 
+from gridmap.micro_grids.split import split_levels
 from gridmap.pipeline import build
-from gridmap.replan import set_locks
+from gridmap.replan import set_locks, split_again
 from gridmap.replan_hand import Opened, open_draft, save_draft
 from gridmap.stores import open_store
 from gridmap.verify import verify
@@ -73,6 +74,31 @@ def test_an_edit_is_kept_with_everything_that_hangs_on_it(city: Path) -> None:
     assert set(past.index) == {source, target} and past.geometry[source].equals(before.geometry[source])
     assert set(done.moves["to_micro_grid"]) <= {target}
     assert set(read(city, "lineage")["kind"]) <= {"kept", "moved"}
+
+
+def street_share(city: Path) -> float:
+    with open_store(city) as store:
+        return float(store.meta()["street_share"])
+
+
+def of_a_first_split(city: Path) -> float:
+    """What a first split says of the plan that a store keeps, its micro-grids given."""
+    given = {name: read(city, name) for name in ("communities", "grids", "micro_grids")}
+    return split_levels({**town(), **given}).street_share
+
+
+def test_the_kept_share_on_streets_is_that_of_the_plan_as_it_is(city: Path) -> None:
+    built = street_share(city)
+    assert built == pytest.approx(of_a_first_split(city), abs=1e-4)  # kept with four digits
+    opened = open_draft(city)
+    code, _, target = a_move(opened)
+    opened.draft.apply(opened.draft.move(opened.draft.cells_of_building(code), target))
+    save_draft(opened, day="2026-05-01")
+    edited = street_share(city)
+    assert edited != built and edited == pytest.approx(of_a_first_split(city), abs=1e-4)
+    split_again(city, households=(10, 15, 30), day="2026-06-01")
+    planned = street_share(city)
+    assert planned not in (edited, built) and planned == pytest.approx(of_a_first_split(city), abs=1e-4)
 
 
 def test_a_new_micro_grid_has_the_code_that_the_answer_gave(city: Path) -> None:
