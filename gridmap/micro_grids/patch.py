@@ -191,8 +191,9 @@ def _divided_otherwise(
             else:
                 redo.add(code)
     # buildings that share a cell because their footprints overlap must fit together
-    several = pd.Series(owner).groupby(rows["cell"].to_numpy()).agg(lambda names: sorted(set(names)))
-    for group in several[several.map(len) > 1]:
+    shared = pd.DataFrame({"cell": rows["cell"].to_numpy(), "owner": owner}).drop_duplicates()
+    shared = shared[shared["cell"].duplicated(keep=False)].sort_values(["cell", "owner"])
+    for _, group in shared.groupby("cell")["owner"]:
         alive = [name for name in group if name in now.index]
         if sum(int(now[name]) for name in alive) > band.high and not held & set(alive) and changed & set(alive):
             redo |= set(alive)
@@ -277,20 +278,22 @@ def _kept_rows(
     kept = old.copy()
     for column in [name for name in fresh.columns if name not in (*_PART, "code", "geometry")]:
         kept[column] = fresh[column].to_numpy()
-    where = pd.Series(np.flatnonzero(several)).groupby(names[several]).indices
     places = np.flatnonzero(several)
+    where = [places[members] for members in pd.Series(names[several]).groupby(names[several]).indices.values()]
+    known = [loads.get(code) for code in old["code"].to_numpy()[places]]
+    known_at = dict(zip(places.tolist(), known, strict=True))
+    was = old["households"].astype("Int64").fillna(0).astype(float).to_numpy()
+    weight = np.where(was > 0, was, 1e-9)
     for column in ("households", *(name for name in COUNTS if name in kept)):
-        values = kept[column].astype("Int64").copy()
-        for members in where.values():  # few buildings are divided
-            here = places[members]
-            known = [loads.get(code) for code in old["code"].iloc[here]]
-            total = values.iat[here[0]]
-            if column == "households" and None not in known:
-                values.iloc[here] = known
-            elif pd.notna(total):
-                weight = old["households"].iloc[here].astype(float).to_numpy()
-                values.iloc[here] = share_out(int(total), np.where(weight > 0, weight, 1e-9))
-        kept[column] = values
+        values = kept[column].astype("Int64").astype(object).to_numpy(copy=True)
+        for here in where:  # few buildings are divided
+            own = [known_at[place] for place in here.tolist()]
+            total = values[here[0]]
+            if column == "households" and None not in own:
+                values[here] = own
+            elif total is not pd.NA:
+                values[here] = share_out(int(total), weight[here])
+        kept[column] = pd.array(values, dtype="Int64")
     kept.loc[~several, "geometry"] = fresh.geometry.to_numpy()[~several]
     return kept
 

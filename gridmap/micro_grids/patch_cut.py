@@ -27,6 +27,8 @@ from layers.findings import Findings
 __all__ = ["cut_anew"]
 
 _GRID_M = 0.001
+#: Lines farther than this from ground that is cut do not touch it; a gate in a wall is narrower.
+_NEAR_M = 50.0
 
 
 @dataclass
@@ -111,12 +113,15 @@ def _inner_lines(
     nothing = np.empty(0, dtype=object)
     if not len(segment):
         return nothing, nothing
-    box = shapely.box(*(shapely.total_bounds(shapes) + np.array([-1.0, -1.0, 1.0, 1.0])))
+    tree = shapely.STRtree(shapes)
     near: dict[str, gpd.GeoDataFrame | None] = {}
     for name in ("roads", "barriers", "water", "estates"):
         frame = layers.get(name)
         usable = isinstance(frame, gpd.GeoDataFrame) and len(frame)
-        near[name] = frame[shapely.intersects(frame.geometry.to_numpy(), box)] if usable else None  # type: ignore
+        near[name] = None
+        if usable:
+            close = tree.query(frame.geometry.to_numpy(), predicate="dwithin", distance=_NEAR_M)[0]  # type: ignore
+            near[name] = frame.iloc[np.unique(close)]  # type: ignore[union-attr]
     found, strengths = block_lines(near["roads"], near["barriers"], near["water"], estates=near["estates"])
     along = edges.strengths(segment, found, strengths) > 0
     lines = shapely.linestrings(np.stack([edges.start, edges.end], axis=1)[segment[along]] / 1000.0)
