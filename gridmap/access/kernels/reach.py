@@ -14,19 +14,14 @@ __all__ = ["reach_all", "reach_from", "reach_places"]
 
 
 @njit(cache=True)
-def _push(heads, nexts, held, count, bucket, node):  # type: ignore[no-untyped-def]
-    """Put a node into a bucket; the arrays, grown where they were full, and the new count."""
-    if count == len(nexts):
-        more = np.empty(2 * count, dtype=np.int32)
-        more[:count] = nexts
-        nexts = more
-        more = np.empty(2 * count, dtype=np.int32)
-        more[:count] = held
-        held = more
-    held[count] = node
-    nexts[count] = heads[bucket]
-    heads[bucket] = count
-    return nexts, held, count + 1
+def _grown(held, nexts, free, more):  # type: ignore[no-untyped-def]
+    """Room for entries doubled, and for `more` at least; the new entries stand before those that were free."""
+    room = len(held)
+    size = 2 * room + more
+    new_held, new_nexts = np.empty(size, dtype=np.int32), np.arange(1, size + 1).astype(np.int32)
+    new_held[:room], new_nexts[:room] = held, nexts
+    new_nexts[size - 1] = free
+    return new_held, new_nexts, room, size
 
 
 @njit(cache=True)
@@ -40,18 +35,22 @@ def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width
     order = np.argsort(seed_m, kind="mergesort")
     buckets = int(longest / width) + 3
     heads = np.full(buckets, -1, dtype=np.int32)
-    nexts = np.empty(max(1024, len(seeds)), dtype=np.int32)
-    held = np.empty(max(1024, len(seeds)), dtype=np.int32)
-    touched = np.empty(max(1024, len(seeds)), dtype=np.int32)
-    count, waiting, seen, came = 0, 0, 0, 0
+    # entries that wait: the node, and the next entry of its bucket, or the next one free. Arrays grow before a node is
+    # looked at, not arc by arc: to hand them to a function and back at every arc takes most of the time
+    room = max(1024, 2 * len(seeds))
+    held, nexts, free = np.empty(room, dtype=np.int32), np.arange(1, room + 1).astype(np.int32), 0
+    touched = np.empty(room, dtype=np.int32)
+    waiting, seen, came = 0, 0, 0
+    per = 1.0 / width
     at = 0
     while True:
         if waiting == 0:
             if came == len(order):
                 break
-            at = max(at, int(seed_m[order[came]] / width))
+            at = max(at, int(seed_m[order[came]] * per))
+        slot = at % buckets
         # seeds of this bucket
-        while came < len(order) and int(seed_m[order[came]] / width) <= at:
+        while came < len(order) and int(seed_m[order[came]] * per) <= at:
             s = order[came]
             came += 1
             u, d, mark = seeds[s], seed_m[s], seed_label[s]
@@ -64,36 +63,46 @@ def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width
                     touched[seen] = u
                     seen += 1
                 state[u, 0], state[u, 1] = d, mark
-                nexts, held, count = _push(heads, nexts, held, count, at % buckets, u)
+                if waiting == room:
+                    held, nexts, free, room = _grown(held, nexts, free, 1)
+                entry = free
+                free = nexts[entry]
+                held[entry], nexts[entry], heads[slot] = u, heads[slot], entry
                 waiting += 1
-        slot = at % buckets
         while heads[slot] >= 0:
             entry = heads[slot]
             heads[slot] = nexts[entry]
             waiting -= 1
             u = held[entry]
+            nexts[entry] = free
+            free = entry
             d = state[u, 0]
-            if int(d / width) != at:
+            if int(d * per) != at:
                 continue  # it was reached on a shorter way meanwhile, and looked at then
             mark = state[u, 1]
-            for e in range(begins[u], begins[u + 1]):
+            low, high = begins[u], begins[u + 1]
+            if waiting + high - low > room:
+                held, nexts, free, room = _grown(held, nexts, free, high - low)
+            if seen + high - low > len(touched):
+                more = np.empty(2 * seen + high - low, dtype=np.int32)
+                more[:seen] = touched[:seen]
+                touched = more
+            for e in range(low, high):
                 v = heads_of[e]
                 far = d + metres[e]
-                if far > limit:
+                before = state[v, 0]
+                if far > before or far > limit:
                     continue
-                if far < state[v, 0] or (far == state[v, 0] and mark < state[v, 1]):
-                    if state[v, 0] == np.inf:
-                        if seen == len(touched):
-                            more = np.empty(2 * seen, dtype=np.int32)
-                            more[:seen] = touched
-                            touched = more
+                if far < before or mark < state[v, 1]:
+                    if before == np.inf:
                         touched[seen] = v
                         seen += 1
                     state[v, 0], state[v, 1] = far, mark
-                    nexts, held, count = _push(heads, nexts, held, count, int(far / width) % buckets, v)
+                    bucket = int(far * per) % buckets
+                    entry = free
+                    free = nexts[entry]
+                    held[entry], nexts[entry], heads[bucket] = v, heads[bucket], entry
                     waiting += 1
-        if waiting == 0:
-            count = 0
         at += 1
     return touched[:seen]
 

@@ -32,7 +32,7 @@ def to_nodes(network: WalkNetwork, xy: np.ndarray) -> Snapped:
     _, stop = cKDTree(at).query(xy)
     nothing = np.zeros(len(xy), dtype=np.bool_)
     return Snapped(line=network.stops.line[stop], metres=network.stops.metres[stop], leg=snap(network, xy).leg,
-                   around=nothing, through=nothing)
+                   around=nothing, through=nothing, via=np.full((len(xy), 2), np.nan))
 
 
 @pytest.mark.parametrize(
