@@ -122,7 +122,7 @@ def nearest_of_kinds(
         len(network.stops.line), doors.stretch, doors.at, doors.leg, _read(arcs, doors), doors.to_ends,
         metres, found,
     )
-    return metres, np.where(found >= 0, order[found], -1).astype(np.int32)
+    return metres, np.append(order, -1).astype(np.int32)[found]  # -1 asks for the last
 
 
 def pairs_within(

@@ -14,17 +14,6 @@ __all__ = ["reach_all", "reach_from", "reach_places"]
 
 
 @njit(cache=True)
-def _grown(held, nexts, free, more):  # type: ignore[no-untyped-def]
-    """Room for entries doubled, and for `more` at least; the new entries stand before those that were free."""
-    room = len(held)
-    size = 2 * room + more
-    new_held, new_nexts = np.empty(size, dtype=np.int32), np.arange(1, size + 1).astype(np.int32)
-    new_held[:room], new_nexts[:room] = held, nexts
-    new_nexts[size - 1] = free
-    return new_held, new_nexts, room, size
-
-
-@njit(cache=True)
 def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width, longest, state):  # type: ignore[no-untyped-def]
     """Metres to every node from the nearest seed, and that seed's label, into the columns of `state`; nodes touched.
 
@@ -33,7 +22,10 @@ def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width
     """
     # seeds of very different metres would ask for more buckets than are open at a time: they come in when it is time
     order = np.argsort(seed_m, kind="mergesort")
-    buckets = int(longest / width) + 3
+    buckets = 1
+    while buckets < int(longest / width) + 3:  # a power of two, so that the place in the ring is told without dividing
+        buckets *= 2
+    ring = buckets - 1
     heads = np.full(buckets, -1, dtype=np.int32)
     # entries that wait: the node, and the next entry of its bucket, or the next one free. Arrays grow before a node is
     # looked at, not arc by arc: to hand them to a function and back at every arc takes most of the time
@@ -48,7 +40,7 @@ def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width
             if came == len(order):
                 break
             at = max(at, int(seed_m[order[came]] * per))
-        slot = at % buckets
+        slot = at & ring
         # seeds of this bucket
         while came < len(order) and int(seed_m[order[came]] * per) <= at:
             s = order[came]
@@ -56,15 +48,9 @@ def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width
             u, d, mark = seeds[s], seed_m[s], seed_label[s]
             if d <= limit and (d < state[u, 0] or (d == state[u, 0] and mark < state[u, 1])):
                 if state[u, 0] == np.inf:
-                    if seen == len(touched):
-                        more = np.empty(2 * seen, dtype=np.int32)
-                        more[:seen] = touched
-                        touched = more
                     touched[seen] = u
                     seen += 1
                 state[u, 0], state[u, 1] = d, mark
-                if waiting == room:
-                    held, nexts, free, room = _grown(held, nexts, free, 1)
                 entry = free
                 free = nexts[entry]
                 held[entry], nexts[entry], heads[slot] = u, heads[slot], entry
@@ -81,10 +67,15 @@ def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width
                 continue  # it was reached on a shorter way meanwhile, and looked at then
             mark = state[u, 1]
             low, high = begins[u], begins[u + 1]
-            if waiting + high - low > room:
-                held, nexts, free, room = _grown(held, nexts, free, high - low)
-            if seen + high - low > len(touched):
-                more = np.empty(2 * seen + high - low, dtype=np.int32)
+            if waiting + high - low + len(order) - came > room:
+                # the new entries stand before those that were free; room is kept for the seeds to come
+                size = 2 * room + high - low
+                more_held, more_nexts = np.empty(size, dtype=np.int32), np.arange(1, size + 1).astype(np.int32)
+                more_held[:room], more_nexts[:room] = held, nexts
+                more_nexts[size - 1] = free
+                held, nexts, free, room = more_held, more_nexts, room, size
+            if seen + high - low + len(order) - came > len(touched):
+                more = np.empty(2 * len(touched) + high - low, dtype=np.int32)
                 more[:seen] = touched[:seen]
                 touched = more
             for e in range(low, high):
@@ -98,7 +89,7 @@ def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width
                         touched[seen] = v
                         seen += 1
                     state[v, 0], state[v, 1] = far, mark
-                    bucket = int(far * per) % buckets
+                    bucket = int(far * per) & ring
                     entry = free
                     free = nexts[entry]
                     held[entry], nexts[entry], heads[bucket] = v, heads[bucket], entry
