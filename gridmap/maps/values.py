@@ -105,7 +105,7 @@ def values_document(values: Values, layer_name: str, *, method: str = "quantile"
     ...              numbers=np.array([18, np.nan, 31]))
     >>> document = values_document(few, "micro_grids")
     >>> document["values"], document["breaks"], [item["en"] for item in document["classes"]]
-    ([18, None, 31], [18, 31, 31], ['18', '31'])
+    ([18, None, 31], [18, 31, 31], ['18–30', '31'])
     """
     edges: tuple[float, ...] = breaks_by(method, values.numbers, classes=classes) if values.kind == "number" else ()
     if values.edges and len(edges):
