@@ -139,7 +139,6 @@ class Drafts:
     def _again(self, kept: Draft) -> Draft:
         kept.opened = open_draft(self.city, within=kept.within)
         plan = kept.opened.draft
-        undone = list(reversed(kept.undone))
         try:
             for move in [*kept.moves, *kept.undone]:
                 plan.apply(move)
@@ -148,7 +147,7 @@ class Drafts:
                 f"the plan of {kept.within} was changed under this draft, and its moves can no longer be made "
                 f"({error}); close it and start anew"
             ) from error
-        for _ in undone:
+        for _ in kept.undone:
             plan.undo()
         return kept
 

@@ -110,6 +110,10 @@ def test_a_draft_outlives_the_service_and_is_adopted_from_a_day_on(site: Flask, 
     later = Editor(again, "office")
     later.draft = editor.draft
     assert later.ask("ground.json").get_json()["state"] == state
+    # what was taken back can be made again by the other service too
+    back = later.ask("undo", {}).get_json()["state"]
+    assert editor.ask("ground.json").get_json()["state"] == back and len(back["undone"]) == 1
+    assert editor.ask("redo", {}).get_json()["state"] == state
     assert later.ask("adopt", {"day": "in spring"}).status_code == 422
     figures = later.ask("adopt", {"day": "2027-01-01"}).get_json()["figures"]
     assert 0 < figures["households_moved"] < 100 or state["changed"]
