@@ -31,10 +31,11 @@ ROLE_TITLES = {
     "admin": {"zh": "管理员", "en": "Administrator"},
 }
 
-_MAP = {"map.view", "way.view"} | {
+_MAP = {"map.view", "way.view", "search.use", "card.view", "incident.list", "mine.view"} | {
     f"layer.{name}.view" for name in LAYERS if name not in ("staff", "findings", "gaps", "imports", "import_rows")
 }
-_ALL = _MAP | {
+#: What who works with the figures of an area does: planners and street offices.
+_OFFICE = _MAP | {
     "layer.staff.view",     # names and duties of people
     "layer.findings.view",  # what was odd in the data
     "layer.gaps.view",      # where services are missing
@@ -46,22 +47,44 @@ _ALL = _MAP | {
     "plan.adopt",           # put a draft in force
     "plan.compare",         # old plan against new plan
     "equity.view",          # how evenly the city is served
+    "coverage.view",        # whom each kind of facility reaches
+    "what_if.make",         # a facility more or less, on trial
+    "site.make",            # where to put the next ones
+    "street.view",          # the figures of a street
     "export.make",          # take data away as files
+}
+#: What only who answers for people and reports does.
+_DUTY = {
     "contact.view",         # telephone numbers
-    "incident.text.view",   # what a report says, and its address
+    "incident.text.view",   # what a report says, its address and photos
+    "incident.report",      # bring one in
+    "incident.note",        # add to one
+    "incident.close",       # close one, open it again
+}
+_STREET = {
+    "roster.view",          # who holds which micro-grid
+    "roster.edit",          # give it to somebody else
+    "border.decide",        # where a thing on a border belongs
+    "export.history",       # who took what away
+}
+_ADMIN = {
     "users.manage",         # accounts
+    "settings.edit",        # settings of the city
+    "norms.edit",           # distances asked of facilities
+    "audit.view",           # who did what
+    "jobs.view",            # long work, all of it
+    "backup.make",          # copies of the city
+    "layer.import_rows.view",  # what stood before an import, telephone numbers and all
 }
 
 #: Role -> what it may do. A route without a right that stands here is refused to everyone.
 RIGHTS: dict[str, frozenset[str]] = {
-    "grid_member": frozenset(_MAP | {"incident.text.view"}),
-    "grid_leader": frozenset(_MAP | {
-        "layer.staff.view", "layer.gaps.view", "export.make", "contact.view", "incident.text.view",
-    }),
-    "street_office": frozenset(_ALL - {"users.manage"}),
+    "grid_member": frozenset(_MAP | {"incident.text.view", "incident.report", "incident.note"}),
+    "grid_leader": frozenset(_MAP | _DUTY | {"layer.staff.view", "layer.gaps.view", "export.make"}),
+    "street_office": frozenset(_OFFICE | _DUTY | _STREET),
     # a planner works with figures and places: no telephone numbers, no reports in people's own words
-    "planner": frozenset(_ALL - {"users.manage", "contact.view", "incident.text.view", "layer.staff.view"}),
-    "admin": frozenset(_ALL | {"layer.import_rows.view"}),  # what stood before an import, telephone numbers and all
+    "planner": frozenset(_OFFICE - {"layer.staff.view"}),
+    "admin": frozenset(_OFFICE | _DUTY | _STREET | _ADMIN),
 }
 
 _SEPARATOR = re.compile(r"[,，;；\s]+")

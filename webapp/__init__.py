@@ -20,6 +20,7 @@ from webapp import (
     errors,
     guard,
     language,
+    navigation,
     replies,
     security,
     store,
@@ -112,7 +113,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     Bootstrap5(app)
     uploads.init_app(app)
     CSRFProtect(app)
-    for part in (security, language, errors, store, auth, guard, replies, walks, drafts):
+    for part in (security, language, errors, store, auth, guard, navigation, replies, walks, drafts):
         part.init_app(app)
     for part in (tiles, tile_values, tile_door, tile_job, base):
         part.init_app(app)
