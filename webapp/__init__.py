@@ -22,6 +22,7 @@ from webapp import (
     language,
     navigation,
     replies,
+    searches,
     security,
     store,
     tile_door,
@@ -31,7 +32,21 @@ from webapp import (
     walks,
 )
 from webapp.instance import secret_key
-from webapp.views import assets, base, equity, export, findings, maps, planning, plans, quality, uploads, users, ways
+from webapp.views import (
+    assets,
+    base,
+    equity,
+    export,
+    findings,
+    maps,
+    planning,
+    plans,
+    quality,
+    search,
+    uploads,
+    users,
+    ways,
+)
 from webapp.views import data as data_views
 from webapp.views import tiles as tile_views
 
@@ -113,13 +128,15 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     Bootstrap5(app)
     uploads.init_app(app)
     CSRFProtect(app)
-    for part in (security, language, errors, store, auth, guard, navigation, replies, walks, drafts):
+    for part in (security, language, errors, store, auth, guard, navigation, replies, walks, searches, drafts):
         part.init_app(app)
     for part in (tiles, tile_values, tile_door, tile_job, base):
         part.init_app(app)
     for view in (
-        maps, data_views, tile_views, base, export, findings, quality, planning, plans, equity, ways, uploads, users,
-        assets,
+        maps, data_views, tile_views, base,
+        export, findings, uploads,
+        quality, planning, plans, equity, ways,
+        search, users, assets,
     ):
         app.register_blueprint(view.bp)
     return app

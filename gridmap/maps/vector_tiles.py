@@ -131,6 +131,7 @@ def draw_tiles(
     assets: str = "/assets/",
     root: str = "/",
     ways: str = "",
+    search: str = "",
     stale: bool = False,
 ) -> folium.Map:
     """The map of a city whose layers come as vector tiles: a page of a few kilobytes, whatever the city's size.
@@ -145,6 +146,8 @@ def draw_tiles(
         As for `draw`.
     assets
         Address below which the files of `install_assets` are served.
+    search
+        Address that answers `?q=` with what fits, as JSON; "" searches the names that the tiles know.
     root
         Address below which `tiles/`, `values/` and `feature/` are served.
     stale
@@ -174,7 +177,7 @@ def draw_tiles(
     layers = [layer for layer in document["layers"] if layer["count"] and layer["bounds"]]
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
-        language_switch=False, ways=ways, stale=stale,
+        language_switch=False, ways=ways, search=search, stale=stale,
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
         bounds=document["bounds"], background=document.get("background"),
         values=f"{root}values/{version}/", features=f"{root}feature/{version}/",

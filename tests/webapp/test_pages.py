@@ -21,7 +21,7 @@ from webapp import create_app
 from webapp.language import translations
 
 #: Beginnings of words that a page puts together: `say("level." ~ level)`.
-_TOLD = ("nav.", "error.", "level.", "export.", "quality.", "upload.", "equity.", "way.", "plans.")
+_TOLD = ("search.", "nav.", "error.", "level.", "export.", "quality.", "upload.", "equity.", "way.", "plans.")
 PAGES = ("/", "/export", "/upload", "/findings", "/users", "/missing")
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import folium
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gridmap.atlas import DRAWN
@@ -84,7 +84,7 @@ def _in_tiles(seen: Seen, meta: dict[str, str]) -> folium.Map | None:
     if not document["bounds"]:
         return None
     stale = version.data_version != meta.get("data_version", "")
-    return draw_tiles(document, **_facts(meta), stale=stale)
+    return draw_tiles(document, **_facts(meta), search=url_for("search.found"), stale=stale)
 
 
 def _in_layers(seen: Seen, meta: dict[str, str]) -> folium.Map:

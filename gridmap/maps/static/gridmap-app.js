@@ -264,7 +264,7 @@
       window.addEventListener("hashchange", () => {
         const state = this.wish();
         if (!this.root.dataset.loaded) return; // it is heeded when the data are there
-        if (state.get("at") && state.get("at") !== this.selected) this.select(state.get("at"), true);
+        if (state.get("at") && state.get("at") !== (this.selectedAt || this.selected)) this.select(state.get("at"), true);
         if (state.has("measure") && state.get("measure") !== (this.measure ? this.measure.name : "")) this.setMeasure(state.get("measure"));
       });
     }

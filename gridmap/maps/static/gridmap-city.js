@@ -221,9 +221,10 @@
 
     outline() {}
 
-    /* A code from the address, the table or the search, of whatever level. */
-    async select(code, move) {
-      const layer = LEVEL_OF_LENGTH[String(code).length] || "micro_grids";
+    /* A code from the address, the table or the search, of whatever level; `layer:code` for what is no unit. */
+    async select(asked, move) {
+      const [, named, code] = /^(?:([a-z_]+):)?(.*)$/s.exec(String(asked));
+      const layer = this.tiles.info.has(named) ? named : LEVEL_OF_LENGTH[code.length] || "micro_grids";
       await this.openFeature(layer, `${this.config.features}${layer}/code/${encodeURIComponent(code)}.json`, move, code);
     }
 
@@ -243,6 +244,7 @@
       if (turn !== this.turn) return; // another one was chosen meanwhile
       this.say("");
       this.selected = feature.code;
+      this.selectedAt = LEVEL_OF_LENGTH[String(feature.code).length] === layer ? feature.code : feature.code && `${layer}:${feature.code}`;
       this.tiles.select(layer, [feature.id]);
       this.panel.markSelected();
       this.remember();
@@ -356,7 +358,7 @@
       const state = new URLSearchParams();
       state.set("measure", this.wantedName || "");
       if (this.breaks !== "quantile") state.set("breaks", this.breaks);
-      if (this.selected) state.set("at", this.selected);
+      if (this.selected) state.set("at", this.selectedAt);
       if (this.lang !== this.config.lang) state.set("lang", this.lang);
       history.replaceState(null, "", `#${state}&view=${this.map.getZoom()}/${centre.lat.toFixed(5)}/${centre.lng.toFixed(5)}`);
     }

@@ -94,6 +94,10 @@
       const text = input.value.trim().toLowerCase();
       list.hidden = !text;
       if (!text) return;
+      if (app.config.search) {
+        await this.ask(input, list);
+        return;
+      }
       const layers = SEARCHED.filter((name) => app.tiles.info.has(name) && app.tiles.info.get(name).count);
       const named = await Promise.all(layers.map((name) => app.namesOf(name).catch(() => ({ codes: [], names: [] }))));
       if (text !== input.value.trim().toLowerCase()) return; // typed on meanwhile
@@ -114,6 +118,30 @@
         }
       });
       list.replaceChildren(...(hits.length ? hits : [h("li", { class: "gm-quiet" }, gm.t(app, "nothing_found"))]));
+    }
+
+    /* The server knows everything that has a name, and its pinyin; asked when the typing rests. */
+    async ask(input, list) {
+      const { app } = this;
+      const turn = (this.asked = (this.asked || 0) + 1);
+      await new Promise((resolve) => { setTimeout(resolve, 120); });
+      if (turn !== this.asked) return;
+      let hits;
+      try {
+        hits = await gm.fetchJson(`${app.config.search}?q=${encodeURIComponent(input.value.trim())}`);
+      } catch (problem) {
+        if (turn === this.asked) list.replaceChildren(h("li", { class: "gm-quiet" }, gm.t(app, "load_failed")));
+        return;
+      }
+      if (turn !== this.asked) return;
+      const rows = hits.map((hit) => h("li", null, h("button", { type: "button", onclick: () => {
+        list.hidden = true;
+        input.value = hit.name || hit.address || hit.code;
+        if (hit.at) app.select(hit.at, true);
+        else if (hit.place) app.map.setView([hit.place[1], hit.place[0]], 17);
+      } }, h("span", null, hit.name || hit.address || app.titleOf(hit.layer, hit.code)),
+      h("small", null, [gm.layerTitle(app, hit.layer), hit.name ? hit.address : "", hit.layer === "roads" ? "" : hit.code].filter(Boolean).join(" · ")))));
+      list.replaceChildren(...(rows.length ? rows : [h("li", { class: "gm-quiet" }, gm.t(app, "nothing_found"))]));
     }
   };
 
