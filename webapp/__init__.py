@@ -21,6 +21,7 @@ from webapp import (
     guard,
     language,
     navigation,
+    past,
     replies,
     searches,
     security,
@@ -48,6 +49,7 @@ from webapp.views import (
     ways,
 )
 from webapp.views import data as data_views
+from webapp.views import past as past_views
 from webapp.views import tiles as tile_views
 
 __all__ = ["create_app"]
@@ -130,10 +132,10 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     CSRFProtect(app)
     for part in (security, language, errors, store, auth, guard, navigation, replies, walks, searches, drafts):
         part.init_app(app)
-    for part in (tiles, tile_values, tile_door, tile_job, base):
+    for part in (tiles, tile_values, tile_door, tile_job, base, past):
         part.init_app(app)
     for view in (
-        maps, data_views, tile_views, base,
+        maps, data_views, tile_views, past_views, base,
         export, findings, uploads,
         quality, planning, plans, equity, ways,
         search, users, assets,

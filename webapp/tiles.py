@@ -20,7 +20,7 @@ from layers.errors import NotFound, NotYourArea
 from webapp.replies import Kept
 from webapp.seen import GROUND, Seen
 
-__all__ = ["TILE_HEADERS", "Tiles", "get_tiles", "init_app", "seen_box", "tile_degrees"]
+__all__ = ["TILE_HEADERS", "Tiles", "get_tiles", "init_app", "meets", "seen_box", "tile_degrees"]
 
 Box = tuple[float, float, float, float]
 
@@ -140,7 +140,7 @@ class Tiles:
                 if not tiles.minzoom <= z <= tiles.maxzoom:
                     raise NotFound(f"tiles of {name} are of zoom {tiles.minzoom} to {tiles.maxzoom}, not {z}")
                 mine, box = self.scope(seen, version, tiles)
-                if mine is not None and not _meets(box, tile_degrees(z, x, y)):
+                if mine is not None and not meets(box, tile_degrees(z, x, y)):
                     raise NotYourArea("this tile is outside your area; ask the administrator of the city")
             except (NotFound, NotYourArea) as error:
                 # somebody else's area weighs more than a zoom that is not there
@@ -222,7 +222,7 @@ def tile_degrees(z: int, x: int, y: int) -> Box:
     return west, lat[0], east, lat[1]
 
 
-def _meets(box: Box | None, tile: Box) -> bool:
+def meets(box: Box | None, tile: Box) -> bool:
     return box is not None and box[0] <= tile[2] and tile[0] <= box[2] and box[1] <= tile[3] and tile[1] <= box[3]
 
 

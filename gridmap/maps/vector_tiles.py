@@ -133,6 +133,7 @@ def draw_tiles(
     ways: str = "",
     search: str = "",
     stale: bool = False,
+    past: str = "",
 ) -> folium.Map:
     """The map of a city whose layers come as vector tiles: a page of a few kilobytes, whatever the city's size.
 
@@ -152,6 +153,9 @@ def draw_tiles(
         Address below which `tiles/`, `values/` and `feature/` are served.
     stale
         Whether the tiles are of the city as it was before; the page says so.
+    past
+        Address below which `days.json` and `<day>.json` tell of earlier days, such as "/past/"; the page then has a
+        date by which boundaries are drawn. None without it.
 
     Returns
     -------
@@ -174,10 +178,14 @@ def draw_tiles(
     if not document.get("bounds"):
         raise WrongCall("there is nothing to draw: the layers have no bounds for this reader")
     version = document["version"]
-    layers = [layer for layer in document["layers"] if layer["count"] and layer["bounds"]]
+    # a reader of a part of the city is told of that part: how many there are, and so how large one is on the screen
+    layers = [
+        {**layer, "count": layer.get("mine", layer["count"])}
+        for layer in document["layers"] if layer["count"] and layer["bounds"]
+    ]
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
-        language_switch=False, ways=ways, search=search, stale=stale,
+        language_switch=False, ways=ways, search=search, stale=stale, past=past,
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
         bounds=document["bounds"], background=document.get("background"),
         values=f"{root}values/{version}/", features=f"{root}feature/{version}/",

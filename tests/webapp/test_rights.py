@@ -18,7 +18,7 @@ from webapp.guard import PUBLIC, needs, right_of
 VALUES = {
     "name": "micro_grids", "code": CODES[0], "filename": "gridmap-web.css", "building": f"B{CODES[0]}",
     "kind": "canteen", "version": "0" * 16, "names": "micro_grids", "layer": "micro_grids", "measure": "households",
-    "number": 1, "z": 14, "x": 13000, "y": 6000,
+    "number": 1, "z": 14, "x": 13000, "y": 6000, "day": "2026-04-30", "plan": "2026-04-30", "stamp": "0" * 16,
     "form": "png", "job": "0" * 24, "draft": "0123456789abcdef", "what": "undo",
 }
 

@@ -15,7 +15,7 @@ from shapely.geometry import Point
 from werkzeug.serving import make_server
 
 from gridmap.city_tiles import make_tiles
-from gridmap.stores import open_store
+from gridmap.stores import Account, open_store
 from tests.webapp.small_city import CODES, PASSWORD, in_reach
 from tests.webapp.test_browser import HOSTILE, Visit, browser, hostile_city  # noqa: F401  # fixtures
 from webapp import create_app
@@ -200,6 +200,26 @@ def test_hostile_text_in_every_column_is_shown_as_typed(
     page.wait_for_timeout(300)
     assert page.evaluate("() => window.hacked") is None
     assert page.locator(".gm-app img, .gm-app script, .gm-map script").count() == 0
+    visit.leave()
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_one_micro_grid_of_a_member_opens_by_itself(browser: Any, tiled: Path, tmp_path: Path) -> None:  # noqa: F811
+    path = tmp_path / "city.gpkg"
+    shutil.copy(tiled, path)
+    shutil.copytree(tiled.with_suffix(".tiles"), path.with_suffix(".tiles"))
+    with open_store(path) as store:
+        hashed = store.account("grid_member").password_hash
+        store.keep_account(Account(name="one", role="grid_member", area=CODES[6], password_hash=hashed))
+    server = served(path, tmp_path / "instance")
+    address = f"http://127.0.0.1:{server.server_port}"
+    visit = TileVisit(browser, address, "one")
+    assert code_of(visit) == CODES[6] and f"at={CODES[6]}" in visit.page.url
+    assert visit.page.locator(".gm-subtitle").text_content().startswith("1 ")
+    visit.leave()
+    visit = TileVisit(browser, address, "grid_member")  # of two micro-grids: nothing is opened for them
+    assert not visit.page.locator(".gm-card").is_visible()
     visit.leave()
     server.shutdown()
     server.server_close()

@@ -84,7 +84,7 @@ def _in_tiles(seen: Seen, meta: dict[str, str]) -> folium.Map | None:
     if not document["bounds"]:
         return None
     stale = version.data_version != meta.get("data_version", "")
-    return draw_tiles(document, **_facts(meta), search=url_for("search.found"), stale=stale)
+    return draw_tiles(document, **_facts(meta), search=url_for("search.found"), stale=stale, past="/past/")
 
 
 def _in_layers(seen: Seen, meta: dict[str, str]) -> folium.Map:

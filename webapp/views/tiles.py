@@ -121,11 +121,12 @@ def layers_document(seen: Seen, version: Version) -> dict[str, Any]:
         if plan.name not in version.layers or not seen.sees(plan.name):
             continue
         one = version.layers[plan.name]
-        _, box = tiles.scope(seen, version, one)
+        mine, box = tiles.scope(seen, version, one)
+        shown = one.count if mine is None else int(mine.sum())
         found.append({
             "name": plan.name, "zh": plan.zh, "en": plan.en, "group": plan.group, "geometry": plan.geometry,
-            "minzoom": one.minzoom, "maxzoom": one.maxzoom, "bounds": box, "count": one.count, "show": plan.shown,
-            "order": order, "until": plan.until, "class": plan.style,
+            "minzoom": one.minzoom, "maxzoom": one.maxzoom, "bounds": box, "count": one.count, "mine": shown,
+            "show": plan.shown, "order": order, "until": plan.until, "class": plan.style,
             "measures": measure_list(version, one),
         })  # fmt: skip
         if box is not None and plan.group == "units":

@@ -43,7 +43,7 @@
     /* What the address asks for. */
     wish() {
       const state = new URLSearchParams(location.hash.slice(1));
-      this.wanted = { measure: state.get("measure"), at: state.get("at"), view: state.get("view") };
+      this.wanted = { measure: state.get("measure"), at: state.get("at"), view: state.get("view"), day: state.get("day") };
       return state;
     }
 
@@ -264,6 +264,7 @@
       window.addEventListener("hashchange", () => {
         const state = this.wish();
         if (!this.root.dataset.loaded) return; // it is heeded when the data are there
+        if (this.setDay && state.get("day") !== this.dayNow) this.setDay(state.get("day"));
         if (state.get("at") && state.get("at") !== (this.selectedAt || this.selected)) this.select(state.get("at"), true);
         if (state.has("measure") && state.get("measure") !== (this.measure ? this.measure.name : "")) this.setMeasure(state.get("measure"));
       });

@@ -164,7 +164,7 @@
         h("div", { class: "gm-figure" }, h("dd", null, gm.number(app, facts.residents)), h("dt", null, gm.t(app, "residents")))),
       facts.households === undefined ? null : band(app, facts.households),
       facts.reason ? h("p", { class: "gm-attention gm-reason" }, (app.lang === "zh" && facts.reason_zh) || facts.reason) : null,
-      needs(app, card), services(app, card), things(app, card, "incidents"), buildings(app, card),
+      gm.pastRows ? gm.pastRows(app, card) : null, needs(app, card), services(app, card), things(app, card, "incidents"), buildings(app, card),
       things(app, card, "facilities"), things(app, card, "organizations"),
       section(app, "boundary", null, h("dl", { class: "gm-facts" },
         facts.area_m2 === undefined ? null : fact(gm.t(app, "area"), `${gm.number(app, facts.area_m2)} m²`),

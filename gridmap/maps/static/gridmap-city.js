@@ -64,7 +64,9 @@
     /* Codes and names of a layer, by id - 1; asked for when something needs them. */
     async namesOf(layer) {
       if (this.named.has(layer)) return this.named.get(layer);
-      const { codes, names } = await this.get(`${this.config.values}${layer}/names.json`);
+      const from = this.valuesAt(layer);
+      const { codes, names } = await this.get(`${from}${layer}/names.json`);
+      if (from !== this.valuesAt(layer)) return this.namesOf(layer); // another day was chosen meanwhile
       const found = { codes, names };
       this.named.set(layer, found);
       return found;
@@ -84,6 +86,7 @@
     async load() {
       const { map, tiles } = this;
       this.say(gm.t(this, "loading"));
+      if (this.config.past && this.wanted.day) await this.firstDay(this.wanted.day);
       this.measures = this.measuresOf();
       const wanted = [this.wanted.measure, this.config.measure, (this.measures[0] || {}).name];
       const name = wanted.find((n) => n === "" || this.measures.some((m) => m.name === n));
@@ -96,9 +99,29 @@
       await Promise.all([this.colour(this.wantedName), ...drawnBy.map(([layer]) => this.groupsOf(layer))]);
       this.panel.refresh();
       this.say("");
-      if (this.wanted.at) this.select(this.wanted.at, !this.wanted.view);
+      this.openFirst();
       this.labels.redraw();
       this.root.dataset.loaded = "yes";
+    }
+
+    /* The day of the address, before anything is drawn. */
+    async firstDay(day) {
+      try {
+        this.enterDay(await this.get(`${this.config.past}${encodeURIComponent(day)}.json`));
+      } catch (problem) {
+        this.say(gm.t(this, "past.failed"), problem);
+      }
+    }
+
+    /* What the address names is opened; else the one micro-grid of somebody who has no more than one. */
+    async openFirst() {
+      const own = this.tiles.info.get("micro_grids");
+      if (this.wanted.at) await this.select(this.wanted.at, !this.wanted.view);
+      else if (own && own.count === 1) {
+        const { codes } = await this.namesOf("micro_grids");
+        const code = codes.find((found) => found !== null);
+        if (code && !this.selected) await this.select(code, !this.wanted.view);
+      }
     }
 
     /* What can be shown: the measures of the units, those of the finest first, each with the levels that have it. */
@@ -134,7 +157,7 @@
       const measure = this.measures.find((item) => item.name === name);
       if (!measure || !measure.levels.includes(level)) return null;
       const how = this.breaks === "quantile" ? "" : `?breaks=${this.breaks}`;
-      return this.get(`${this.config.values}${level}/${encodeURIComponent(name)}.json${how}`);
+      return this.get(`${this.valuesAt(level)}${level}/${encodeURIComponent(name)}.json${how}`);
     }
 
     /* Colour the present level by a measure: one array, no tile. */
@@ -223,13 +246,18 @@
 
     /* A code from the address, the table or the search, of whatever level; `layer:code` for what is no unit. */
     async select(asked, move) {
+      const { layer, code } = this.meant(asked);
+      await this.openFeature(layer, `${this.featuresAt(layer)}${layer}/code/${encodeURIComponent(code)}.json`, move, code);
+    }
+
+    /* Layer and code of what an address names. */
+    meant(asked) {
       const [, named, code] = /^(?:([a-z_]+):)?(.*)$/s.exec(String(asked));
-      const layer = this.tiles.info.has(named) ? named : LEVEL_OF_LENGTH[code.length] || "micro_grids";
-      await this.openFeature(layer, `${this.config.features}${layer}/code/${encodeURIComponent(code)}.json`, move, code);
+      return { layer: this.tiles.info.has(named) ? named : LEVEL_OF_LENGTH[code.length] || "micro_grids", code };
     }
 
     async open(layer, id, move) {
-      await this.openFeature(layer, `${this.config.features}${layer}/${id}.json`, move, this.nameOf(layer, id));
+      await this.openFeature(layer, `${this.featuresAt(layer)}${layer}/${id}.json`, move, this.nameOf(layer, id));
     }
 
     async openFeature(layer, address, move, shownName) {
@@ -359,6 +387,7 @@
       state.set("measure", this.wantedName || "");
       if (this.breaks !== "quantile") state.set("breaks", this.breaks);
       if (this.selected) state.set("at", this.selectedAt);
+      if (this.dayNow) state.set("day", this.dayNow);
       if (this.lang !== this.config.lang) state.set("lang", this.lang);
       history.replaceState(null, "", `#${state}&view=${this.map.getZoom()}/${centre.lat.toFixed(5)}/${centre.lng.toFixed(5)}`);
     }

@@ -17,13 +17,16 @@
       if (app.config.stale) this.legend.before(h("p", { class: "gm-attention gm-stale" }, t("stale")));
       this.tableTitle = this.tableFold.querySelector("summary");
       if (gm.buildTime) gm.buildTime(this);
+      this.buildPast();
     }
 
     refresh() {
       const { app } = this;
       const count = (layer) => (app.tiles.info.get(layer) || {}).count || 0;
-      this.subtitle.textContent = count("micro_grids")
+      const summary = count("micro_grids")
         ? gm.t(app, "summary_city", { n: gm.number(app, count("micro_grids")), c: gm.number(app, count("communities")) }) : gm.t(app, "no_micro_grids");
+      this.subtitle.textContent = app.past ? `${gm.date(app, app.past.day)} · ${summary}` : summary;
+      this.drawPast();
       this.fillMeasures();
       this.drawLegend();
       this.drawLayers();
@@ -46,7 +49,8 @@
       this.breaksField.hidden = !document || document.kind === "class" || Boolean(document.status);
       if (!document) {
         const measure = app.measure;
-        this.legend.replaceChildren(measure ? h("p", { class: "gm-quiet" }, gm.t(app, "not_at_level", { level: gm.layerTitle(app, app.level) })) : "");
+        const lacking = measure ? gm.t(app, "not_at_level", { level: gm.layerTitle(app, app.level) }) : app.past && app.past.bounds && app.wantedName ? gm.t(app, "past.not_kept") : "";
+        this.legend.replaceChildren(lacking ? h("p", { class: "gm-quiet" }, lacking) : "");
         return;
       }
       const rows = gm.valueRows(app, document).map((row) => h("li", { class: row.count ? "" : "gm-none" }, swatch(document, row.key),
@@ -94,7 +98,7 @@
       const text = input.value.trim().toLowerCase();
       list.hidden = !text;
       if (!text) return;
-      if (app.config.search) {
+      if (app.config.search && !app.past) { // it knows the units of today
         await this.ask(input, list);
         return;
       }

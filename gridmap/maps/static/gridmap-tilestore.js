@@ -67,9 +67,22 @@
       worker.postMessage({ key: request, url: new URL(`${this.address}${request}.pbf`, location.href).href });
     }
 
+    /* From now on at another address, where tiles of the layers named are others; those of all else are kept. */
+    move(address, names) {
+      if (address === this.address) return;
+      this.address = address;
+      for (const [key, tile] of this.tiles) {
+        if (tile.request || !names.includes(key.slice(0, key.indexOf("/")))) continue;
+        this.size -= tile.bytes;
+        this.tiles.delete(key);
+      }
+      this.waiting.forEach((request, key) => { request.old = true; request.worker.postMessage({ drop: key }); });
+    }
+
     arrived({ key, status, layers }) {
       const request = this.waiting.get(key);
       if (!request) return;
+      if (request.old) status = -1; // of the address before
       if (status === -1 && request.done.size) return this.ask(request.layers, request.place); // wanted again meanwhile
       this.waiting.delete(key);
       const came = new Map(layers.map((layer) => [layer.name, layer]));

@@ -18,7 +18,7 @@ from gridmap.maps.tiles.mvt import EXTENT, Shape, pack, shapes_of
 from gridmap.maps.tiles.plan import GREAT_ROADS, MAIN_ROADS, TileLayer
 from layers.errors import CrsMismatch, DataBroken
 
-__all__ = ["BUFFER", "check_found", "cut", "packed", "tile_box", "tiles_meeting"]
+__all__ = ["BUFFER", "check_found", "cut", "first_zoom", "packed", "tile_box", "tiles_meeting"]
 
 #: How far beyond its border a tile shows its features, in steps of `EXTENT`.
 BUFFER = 64
@@ -74,7 +74,7 @@ def cut(frame: gpd.GeoDataFrame, item: TileLayer) -> dict[Tile, list[Shape]]:
     tiles: dict[Tile, list[Shape]] = {}
     if drawn.empty:
         return tiles
-    first = _first_zoom(drawn, item)
+    first = first_zoom(drawn, item)
     for zooms, rows in _bands(drawn, item, first):
         for tile, shapes in _by_gdal(rows, item.name, zooms):
             tiles[tile] = shapes
@@ -145,7 +145,7 @@ def _drawn(frame: gpd.GeoDataFrame, item: TileLayer) -> gpd.GeoDataFrame:
     return rows
 
 
-def _first_zoom(rows: gpd.GeoDataFrame, item: TileLayer) -> int:
+def first_zoom(rows: gpd.GeoDataFrame, item: TileLayer) -> int:
     """The smallest zoom at which no tile gets more than `item.most` features, by their middles."""
     bounds = rows.bounds.to_numpy()
     middles = (bounds[:, :2] + bounds[:, 2:]) / 2
