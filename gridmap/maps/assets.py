@@ -20,7 +20,7 @@ from gridmap.maps.documents import page_facts
 from layers.errors import WrongCall
 
 __all__ = [
-    "PLAN_PAGE", "TILES", "TILE_PAGE", "WHOLE", "WORKER", "Asset", "asset", "assets", "install_assets", "kept_text",
+    "PAINTER", "PLAN_PAGE", "TILES", "TILE_PAGE", "WHOLE", "WORKER", "Asset", "asset", "assets", "install_assets", "kept_text",
     "outside_links",
 ]  # fmt: skip
 
@@ -31,8 +31,8 @@ _APP = ("gridmap-labels.js", "gridmap-points.js", "gridmap-card.js", "gridmap-pa
 WHOLE = (*_COMMON, "gridmap-tiles.js", "gridmap-near.js", *_APP)
 #: what draws vector tiles on any Leaflet map;
 TILES = (
-    *_COMMON, "gridmap-tilestore.js", "gridmap-paint.js", "gridmap-vector.js", "gridmap-pick.js", "gridmap-keys.js",
-    "gridmap-values.js",
+    *_COMMON, "gridmap-tilestore.js", "gridmap-paint.js", "gridmap-painter.js", "gridmap-painters.js",
+    "gridmap-vector.js", "gridmap-pick.js", "gridmap-keys.js", "gridmap-values.js",
 )
 #: the page of a city in tiles, with the words of all pages as a script, so that browsers keep them;
 TILE_PAGE = (
@@ -43,6 +43,9 @@ TILE_PAGE = (
 PLAN_PAGE = (*_COMMON, "gridmap-card.js", "gridmap-plan.css", "gridmap-planmap.js", "gridmap-plan.js")
 #: and what unpacks tiles: not loaded by a page, but started by it as a worker.
 WORKER = "gridmap-mvt.js"
+#: What paints them: one file for a worker, whose policy lets it load no other, of what the page has too.
+PAINTER = "gridmap-tile-painter.js"
+_PAINTER = ("gridmap-style.js", "gridmap-paint.js", "gridmap-painter.js")
 #: The page of two plans.
 CHANGE = "gridmap-change.js"
 OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE[1:], *PLAN_PAGE)), CHANGE, WORKER)
@@ -77,7 +80,7 @@ class Asset:
 
 @lru_cache(maxsize=1)
 def assets() -> tuple[Asset, ...]:
-    """Every script and style that map pages need, in the order in which they load them; the worker last.
+    """Every script and style that map pages need, in the order in which they load them; the workers last.
 
     Examples
     --------
@@ -92,7 +95,9 @@ def assets() -> tuple[Asset, ...]:
     own = tuple(Asset(name, name.rsplit(".", 1)[1], (STATIC / name).read_text(encoding="utf-8")) for name in OWN)
     text = json.dumps(page_facts(), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     facts = Asset(TILE_PAGE[0], "js", f"window.gridmap = window.gridmap || {{}};\nwindow.gridmap.facts = {text};\n")
-    return (*leaflet, *own, facts)
+    texts = "".join((STATIC / name).read_text(encoding="utf-8") for name in _PAINTER)
+    painter = Asset(PAINTER, "js", f"self.window = self;\nself.gridmap = {{}};\n{texts}")
+    return (*leaflet, *own, facts, painter)
 
 
 def asset(name: str) -> Asset:

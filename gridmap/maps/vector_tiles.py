@@ -12,7 +12,7 @@ from branca.element import Figure
 from folium.map import Layer
 from folium.template import Template
 
-from gridmap.maps.assets import TILE_PAGE, TILES, WORKER, asset
+from gridmap.maps.assets import PAINTER, TILE_PAGE, TILES, WORKER, asset
 from gridmap.maps.elements import CityMap, DataBlock, GridmapApp, OwnAssets
 from gridmap.maps.folium_map import page_config
 from gridmap.maps.tile_style import GROUPS, LEVELS, POINTS, RULES
@@ -104,7 +104,8 @@ class VectorTiles(OwnAssets, Layer):
         self._name = "VectorTiles"
         self.where = assets
         self.options = {
-            "address": address, "worker": assets + asset(WORKER).file_name, "layers": [dict(item) for item in layers],
+            "address": address, "worker": assets + asset(WORKER).file_name,
+            "painter": assets + asset(PAINTER).file_name, "layers": [dict(item) for item in layers],
             "rules": [dict(rule) for rule in rules], "levels": [dict(level) for level in levels],
             "groups": dict(groups), "points": list(points), "values": dict(values or {}),
             "unitPixels": unit_pixels, "keyboard": keyboard,

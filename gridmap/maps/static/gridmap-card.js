@@ -33,8 +33,13 @@
     const known = app.config.words[`${prefix}.${value}`];
     return known ? known[app.lang] : value === undefined || value === null ? "" : String(value);
   };
-  gm.number = (app, value, digits) =>
-    value === null || value === undefined ? "–" : Number(value).toLocaleString(app.lang === "zh" ? "zh-CN" : "en-GB", { maximumFractionDigits: digits === undefined ? 0 : digits });
+  const formats = {}; // making one costs more than a thousand numbers
+  gm.number = function (app, value, digits = 0) {
+    if (value === null || value === undefined) return "–";
+    const key = `${app.lang} ${digits}`;
+    formats[key] = formats[key] || new Intl.NumberFormat(app.lang === "zh" ? "zh-CN" : "en-GB", { maximumFractionDigits: digits });
+    return formats[key].format(Number(value));
+  };
   gm.metres = (app, value) => {
     if (value === null || value === undefined) return "–";
     return value < 1000 ? `${gm.number(app, value)} ${gm.t(app, "m")}` : `${gm.number(app, value / 1000, 1)} ${gm.t(app, "km")}`;

@@ -170,7 +170,7 @@
       this.shownLevel = level;
       if (document) {
         document.keys = document.keys || gm.classKeys(document);
-        this.tiles.setValues(level, document.keys, gm.fillsOf(document));
+        this.tiles.setValues(level, document.keys, document.classes);
       } else this.tiles.values.delete(level);
       await this.tiles.repaint([0]);
       this.tiles.want(name.startsWith("coverage:") ? ["facilities"] : []); // a coverage shows what covers
@@ -305,7 +305,7 @@
     }
 
     onLeave() {
-      this._hovered = null;
+      this._hovered = this._pointer = null;
       this.tip.hidden = true;
       this.tiles.hover(null, []);
     }
@@ -348,14 +348,29 @@
       return this.open(this.level, ids[(now + 1) % ids.length]);
     }
 
+    /* Once a frame, and not while a hand moves the map. */
     onHover(latlng, point) {
       if (this.chooser.on) return;
+      if (gm.busy) {
+        if (this._hovered) this.onLeave();
+        return;
+      }
+      const before = this._pointer;
+      this._pointer = { latlng, point };
+      if (!before) requestAnimationFrame(() => this.hoverNow());
+    }
+
+    hoverNow() {
+      if (!this._pointer) return; // it has left meanwhile
+      const { latlng, point } = this._pointer;
+      this._pointer = null;
+      if (gm.busy) return;
       const ids = this.tiles.hit(this.level, latlng).slice(0, 1);
       const key = ids.length ? `${this.level} ${ids[0]}` : null;
-      this.map.getContainer().style.cursor = key ? "pointer" : "";
-      if (key) this.showTip(ids[0], point);
-      else this.tip.hidden = true;
+      if (key) this.showTip(ids[0], point, key !== this._hovered);
       if (key === this._hovered) return;
+      this.tip.hidden = !key;
+      this.map.getContainer().style.cursor = key ? "pointer" : "";
       this._hovered = key;
       this.tiles.hover(this.level, ids);
     }
@@ -365,14 +380,18 @@
       return [name, this.valueText(id)].filter(Boolean).join(" · ");
     }
 
-    showTip(id, point) {
-      const level = this.level;
-      if (!this.named.has(level)) this.namesOf(level).then(() => this._hovered && this.showTip(id, point));
-      this.tip.textContent = this.sayFeature(id);
-      this.tip.hidden = false;
-      const box = this.map.getContainer().getBoundingClientRect();
-      const left = Math.min(box.left + point.x + 14, window.innerWidth - this.tip.offsetWidth - 8);
-      this.tip.style.transform = `translate(${left}px, ${box.top + point.y + 16}px)`;
+    showTip(id, point, another) {
+      const level = this.level, { tip } = this;
+      if (another) {
+        const key = `${level} ${id}`;
+        if (!this.named.has(level)) this.namesOf(level).then(() => this._hovered === key && this.showTip(id, point, true));
+        tip.textContent = this.sayFeature(id);
+        tip.hidden = false;
+        this._tipBox = { map: this.map.getContainer().getBoundingClientRect(), width: tip.offsetWidth };
+      }
+      const { map, width } = this._tipBox;
+      const left = Math.min(map.left + point.x + 14, window.innerWidth - width - 8);
+      tip.style.transform = `translate(${left}px, ${map.top + point.y + 16}px)`;
     }
 
     valueText(id) {

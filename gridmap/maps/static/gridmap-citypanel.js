@@ -153,7 +153,7 @@
     const canvas = h("canvas", { class: "gm-swatch", width: 56, height: 36, "aria-hidden": "true" });
     const context = canvas.getContext("2d");
     context.scale(2, 2);
-    context.fillStyle = gm.fillsOf(document)(context, key);
+    context.fillStyle = gm.fillStyle(context, gm.fillOfKey(document.classes, key));
     context.fillRect(0, 0, 28, 18);
     return canvas;
   }

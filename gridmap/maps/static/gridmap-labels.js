@@ -13,19 +13,25 @@
       this._canvas = L.DomUtil.create("canvas", "gm-labels");
       this._canvas.setAttribute("aria-hidden", "true");
       map.getPane("gm-labels").appendChild(this._canvas);
-      map.on("moveend resize", this.redraw, this);
+      map.on("moveend resize", this._moved, this);
       map.on("zoomstart", this._hide, this);
       this.redraw();
     },
 
     onRemove: function (map) {
-      map.off("moveend resize", this.redraw, this);
+      map.off("moveend resize", this._moved, this);
       map.off("zoomstart", this._hide, this);
       this._canvas.remove();
     },
 
     _hide: function () {
       this._canvas.style.visibility = "hidden";
+    },
+
+    /* A page of tiles draws its words when the tiles are painted. */
+    _moved: function () {
+      if (this._app.wordsLater) this._app.wordsLater();
+      else this.redraw();
     },
 
     redraw: function () {

@@ -1,49 +1,9 @@
-/* Painting of unpacked vector tiles by rules, in slices so short that a finger on the map never waits for them. */
+/* Painting of unpacked vector tiles by rules, a few shapes at a time. Runs in the painter (`gridmap-painter.js`) and on
+   the page, which draws its marks with the same paths. */
 (function (gm) {
   "use strict";
 
   const AT_ONCE = 24; // a path of thousands of rings takes the painter seconds, the same rings a few at a time milliseconds
-  // milliseconds of painting before the browser gets its turn: at rest, and between two frames of a moving map
-  const SLICE = 8, SLICE_MOVING = 4, SLICE_URGENT = 40; // urgent: somebody has chosen other colours and looks on
-
-  /* ---- the queue: jobs are generators, painted one after the other ---- */
-  const queue = [];
-  const channel = new MessageChannel();
-  let awake = false;
-  channel.port1.onmessage = () => work();
-
-  gm.busy = false; // a hand is on the map: paint only between frames
-  const next = () => (gm.busy ? requestAnimationFrame(work) : channel.port2.postMessage(0));
-
-  function work() {
-    const end = performance.now() + (gm.busy ? SLICE_MOVING : queue[0] && queue[0].urgent ? SLICE_URGENT : SLICE);
-    while (queue.length && performance.now() < end) {
-      const job = queue[0];
-      let over = job.stopped;
-      try {
-        over = over || job.steps.next().done;
-      } catch (problem) {
-        over = true; // one tile that cannot be painted does not hold up the others
-        console.error(problem);
-      }
-      if (over) queue.splice(queue.indexOf(job), 1);
-    }
-    if (queue.length) next();
-    else awake = false;
-  }
-
-  /* Paint when there is time; `first` goes before what waits. Gives the job: set `stopped` to call it off. */
-  gm.paintLater = function (steps, first, urgent) {
-    const job = { steps, urgent, stopped: false };
-    if (first && queue.length) queue.splice(1, 0, job);
-    else queue.push(job);
-    if (!awake) {
-      awake = true;
-      next();
-    }
-    return job;
-  };
-  gm.painting = () => queue.length;
 
   /* ---- paths ---- */
   /* One feature as a path; corners less than half a pixel apart are one. `at`: {scale, x, y} from tile units to pixels. */
@@ -113,7 +73,7 @@
       context.save();
       context.globalAlpha = rule.alpha === undefined ? 1 : rule.alpha;
       const area = rule.what === "fill" || rule.what === "value" || rule.what === "pattern";
-      if (rule.what === "value") context.fillStyle = fills.paint(context, key);
+      if (rule.what === "value") context.fillStyle = gm.fillStyle(context, gm.fillOfKey(fills.classes, key));
       else if (rule.what === "pattern") context.fillStyle = gm.pattern(context, "hatch", theme[rule.colour], theme[`${rule.colour}Ground`] || "");
       else if (area) context.fillStyle = theme[rule.colour];
       if (!area) {

@@ -57,13 +57,17 @@
 
     onAdd: function (map) {
       this._markers.addTo(map);
-      map.on("moveend", this.redraw, this);
+      map.on("moveend", this._moved, this);
       this.redraw();
     },
 
     onRemove: function (map) {
-      map.off("moveend", this.redraw, this);
+      map.off("moveend", this._moved, this);
       this._markers.remove();
+    },
+
+    _moved: function () {
+      if (!this._app.wordsLater) this.redraw(); // a page of tiles does so when they are painted
     },
 
     redraw: function () {

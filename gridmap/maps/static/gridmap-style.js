@@ -14,9 +14,15 @@
     ink: "#e8eeec", halo: "#15191b", line: "#9fd8d2", accent: "#4fc3bb", gap: "#e8772e", gapInk: "#ffc79f",
     noData: "#6f7a7b", yes: "#3b8f8e", no: "#7d5a91", noInk: "#d9bdec", fill: 0.62,
   };
-  const media = window.matchMedia("(prefers-color-scheme: dark)");
+  const media = window.matchMedia ? window.matchMedia("(prefers-color-scheme: dark)") : { matches: false }; // a worker is told
   gm.theme = () => (media.matches ? DARK : LIGHT);
   gm.onTheme = (call) => media.addEventListener("change", call);
+
+  /* A sheet to draw on, in a page or in a worker. */
+  gm.sheet = function (width, height) {
+    if (typeof document === "undefined") return new OffscreenCanvas(width, height);
+    return Object.assign(document.createElement("canvas"), { width, height });
+  };
 
   // class of an OSM highway value -> [rank, width in pixels at zoom 16]; 0 is drawn first
   const ROADS = {
@@ -36,8 +42,7 @@
   gm.pattern = function (context, kind, ink, ground) {
     const key = [kind, ink, ground].join();
     if (!made.has(key)) {
-      const cell = document.createElement("canvas");
-      cell.width = cell.height = 16; // drawn at twice its size, for sharp screens
+      const cell = gm.sheet(16, 16); // drawn at twice its size, for sharp screens
       const c = cell.getContext("2d");
       c.scale(2, 2);
       if (ground) {
@@ -56,6 +61,31 @@
     pattern.setTransform(new DOMMatrix().scale(0.5));
     return pattern;
   };
+
+  function rgb(colour) {
+    const hex = /^#([0-9a-f]{6})$/i.exec(colour || "");
+    return hex ? [0, 2, 4].map((i) => parseInt(hex[1].slice(i, i + 2), 16)) : [128, 128, 128];
+  }
+
+  /* A colour laid over another with some strength, as one colour without transparency: neighbours leave no seam. */
+  gm.blend = function (over, under, strength) {
+    const a = rgb(over), b = rgb(under);
+    return `rgb(${a.map((value, i) => Math.round(value * strength + b[i] * (1 - strength))).join()})`;
+  };
+
+  /* Keys of values beside the classes 0, 1, ... */
+  gm.keys = { GAP: 250, MISSING: 251, NOTHING: 255 };
+
+  /* What a key of values is filled with: a colour, or {kind, ink, ground} of a pattern. */
+  gm.fillOfKey = function (classes, key) {
+    const t = gm.theme(), item = classes[key];
+    if (key === gm.keys.GAP) return { kind: "hatch", ink: t.gap, ground: gm.blend(t.gap, t.land, 0.28) };
+    if (key === gm.keys.MISSING) return { kind: "back", ink: t.noData, ground: gm.blend(t.noData, t.land, 0.08) };
+    if (!item) return t.land;
+    return item.hatch ? { kind: "hatch", ink: item.colour, ground: gm.blend(item.colour, t.land, 0.3) } : gm.blend(item.colour, t.land, t.fill);
+  };
+
+  gm.fillStyle = (context, fill) => (typeof fill === "string" ? fill : gm.pattern(context, fill.kind, fill.ink, fill.ground));
 
   /* Which class a value is in: the last whose lower edge it reaches, so the upper edge falls into the last class. */
   gm.classOf = function (measure, value) {

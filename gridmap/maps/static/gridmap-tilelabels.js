@@ -71,7 +71,7 @@
       if (zoom >= from && zoom < to && tiles.shown.has(layer)) areaNames(context, flat, features(layer, 30), { ...plain, ink: t[ink], size });
     }
     if (zoom >= 15 && tiles.shown.has("roads")) {
-      const group = tiles.state.groupOf("roads");
+      const group = tiles.groupOf("roads");
       const least = zoom >= 17 ? 1 : zoom >= 16 ? 2 : 3;
       const roads = features("roads", 0, (id) => group(id) >= least);
       roads.forEach((road) => { road.style = { rank: group(road.id) }; });

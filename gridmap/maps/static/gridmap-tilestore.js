@@ -21,6 +21,7 @@
       this.size = 0;
       this.count = { requests: 0, failed: 0, gone: 0 };
       this.onGone = null;            // called when the version is no longer current
+      this.forgets = new Set();      // called with the keys of tiles that are no longer kept
       const many = Math.max(1, Math.min(2, (navigator.hardwareConcurrency || 2) - 1));
       this.workers = Array.from({ length: many }, () => {
         const made = new Worker(worker);
@@ -71,11 +72,12 @@
     move(address, names) {
       if (address === this.address) return;
       this.address = address;
-      for (const [key, tile] of this.tiles) {
-        if (tile.request || !names.includes(key.slice(0, key.indexOf("/")))) continue;
+      const gone = [...this.tiles].filter(([key, tile]) => !tile.request && names.includes(key.slice(0, key.indexOf("/"))));
+      for (const [key, tile] of gone) {
         this.size -= tile.bytes;
         this.tiles.delete(key);
       }
+      this.forgets.forEach((call) => call(gone.map(([key]) => key)));
       this.waiting.forEach((request, key) => { request.old = true; request.worker.postMessage({ drop: key }); });
     }
 
@@ -110,11 +112,14 @@
 
     tidy() {
       const here = [...this.tiles].filter(([, tile]) => !tile.request).sort((a, b) => a[1].used - b[1].used);
+      const gone = [];
       for (const [key, tile] of here) {
         if (this.size < ROOM * 0.75 || tile.used > this.clock - 64) break;
         this.size -= tile.bytes;
         this.tiles.delete(key);
+        gone.push(key);
       }
+      this.forgets.forEach((call) => call(gone));
     }
 
     broken(problem) {

@@ -2,7 +2,7 @@
 (function (gm) {
   "use strict";
 
-  const GAP = 250, MISSING = 251; // keys beside the classes 0, 1, ...; a gap is painted last
+  const { GAP, MISSING } = gm.keys; // beside the classes 0, 1, ...; a gap is painted last
 
   /* The class of every value, by id - 1. */
   gm.classKeys = function (document) {
@@ -23,27 +23,6 @@
     return keys;
   };
 
-  function rgb(colour) {
-    const hex = /^#([0-9a-f]{6})$/i.exec(colour || "");
-    return hex ? [0, 2, 4].map((i) => parseInt(hex[1].slice(i, i + 2), 16)) : [128, 128, 128];
-  }
-
-  /* A colour laid over another with some strength, as one colour without transparency: neighbours leave no seam. */
-  gm.blend = function (over, under, strength) {
-    const a = rgb(over), b = rgb(under);
-    return `rgb(${a.map((value, i) => Math.round(value * strength + b[i] * (1 - strength))).join()})`;
-  };
-
-  /* paint(context, key) for a document of values. */
-  gm.fillsOf = (document) => (context, key) => {
-    const t = gm.theme();
-    if (key === GAP) return gm.pattern(context, "hatch", t.gap, gm.blend(t.gap, t.land, 0.28));
-    if (key === MISSING) return gm.pattern(context, "back", t.noData, gm.blend(t.noData, t.land, 0.08));
-    const item = document.classes[key];
-    if (!item) return t.land;
-    return item.hatch ? gm.pattern(context, "hatch", item.colour, gm.blend(item.colour, t.land, 0.3)) : gm.blend(item.colour, t.land, t.fill);
-  };
-
   const number = (app, document, value) => {
     const real = value / (document.scale || 1);
     if (document.status) return `${gm.number(app, real * 100)}%`;
@@ -58,7 +37,7 @@
       const document = address ? await gm.fetchJson(address) : null;
       if (document) {
         document.keys = gm.classKeys(document);
-        this.setValues(level, document.keys, gm.fillsOf(document));
+        this.setValues(level, document.keys, document.classes);
       } else this.values.delete(level);
       await this.repaint([0]);
       return document;

@@ -1,6 +1,6 @@
 /* A Leaflet layer of vector tiles on canvas: sharp at every zoom, painted in slices, coloured by values that come apart
    from the tiles. Two sheets a tile: under it what values colour, over it the lines of the map; a change of the measure
-   paints the lower sheet only. */
+   paints the lower sheet only. Painters off this thread make the pictures; here they are asked for and laid. */
 (function (gm) {
   "use strict";
 
@@ -11,7 +11,7 @@
   gm.VectorTiles = L.GridLayer.extend({
     options: { tileSize: SIZE, updateWhenZooming: false, updateInterval: 100, keepBuffer: 1, maxZoom: 22, pane: "tilePane" },
 
-    /* options: address (ends in "/", holds the version), worker, layers (as the server lists them), rules, levels,
+    /* options: address (ends in "/", holds the version), worker, painter, layers (as the server lists them), rules, levels,
        groups ({layer: {by, of: {key: group}, other}}). */
     initialize: function (options) {
       L.setOptions(this, options);
@@ -19,11 +19,11 @@
       this.info = new Map(options.layers.map((layer) => [layer.name, layer]));
       this.shown = new Set(options.layers.filter((layer) => layer.show).map((layer) => layer.name));
       this.wanted = new Set();   // layers of points that something else on the page shows
-      this.values = new Map();   // level -> {keys: Uint8Array by id - 1, paint}
+      this.values = new Map();   // level -> {keys: Uint8Array by id - 1, classes}
       this.groups = new Map();   // layer -> Uint8Array by id - 1
-      this.state = gm.vectorState(this);
+      this.painters = new gm.Painters(options.painter, options.rules, options.groups);
+      this.store.forgets.add((keys) => this.painters.forget(keys));
       this.overlay = new gm.VectorOverlay(this);
-      this._spare = [];
     },
 
     onAdd: function (map) {
@@ -66,16 +66,21 @@
       return info.side;
     },
 
+    /* Rules that are drawn at a zoom, by their place in the options. */
     rulesAt: function (zoom, sheet) {
       const level = this.levelAt(zoom);
-      return this.options.rules.filter((rule) => {
-        if ((rule.sheet || 0) !== sheet || zoom < (rule.zoom ? rule.zoom[0] : 0) || zoom >= (rule.zoom ? rule.zoom[1] : 99)) return false;
-        if (this.options.background && (rule.colour === "land" || (this.info.get(rule.layer) || {}).group === "base")) return false;
-        if (rule.layer === "@level") return level !== null && (rule.what !== "value" || this.values.has(level));
-        if (!this.info.has(rule.layer)) return false;
-        if (rule.levelAbove && !this.above(rule.layer, level)) return false;
-        return this.shown.has(rule.layer) || Boolean(rule.always);
-      });
+      const found = [];
+      this.options.rules.forEach((rule, i) => { if (this._drawn(rule, zoom, sheet, level)) found.push(i); });
+      return found;
+    },
+
+    _drawn: function (rule, zoom, sheet, level) {
+      if ((rule.sheet || 0) !== sheet || zoom < (rule.zoom ? rule.zoom[0] : 0) || zoom >= (rule.zoom ? rule.zoom[1] : 99)) return false;
+      if (this.options.background && (rule.colour === "land" || (this.info.get(rule.layer) || {}).group === "base")) return false;
+      if (rule.layer === "@level") return level !== null && (rule.what !== "value" || this.values.has(level));
+      if (!this.info.has(rule.layer)) return false;
+      if (rule.levelAbove && !this.above(rule.layer, level)) return false;
+      return this.shown.has(rule.layer) || Boolean(rule.always);
     },
 
     /* Lines of units finer than those coloured would cover them. */
@@ -84,11 +89,16 @@
       return order.indexOf(layer) <= order.indexOf(level);
     },
 
+    _layerOf: function (i, zoom) {
+      const { layer } = this.options.rules[i];
+      return layer === "@level" ? this.levelAt(zoom) : layer;
+    },
+
     /* Layers that a view tile needs, by the tile of data each is in: [{z, x, y, names}]. */
     needs: function (coords) {
       const names = new Set();
       for (const sheet of [0, 1]) {
-        for (const rule of this.rulesAt(coords.z, sheet)) names.add(rule.layer === "@level" ? this.levelAt(coords.z) : rule.layer);
+        for (const i of this.rulesAt(coords.z, sheet)) names.add(this._layerOf(i, coords.z));
       }
       for (const name of this.options.points) if ((this.shown.has(name) || this.wanted.has(name)) && this.info.has(name)) names.add(name);
       const byPlace = new Map();
@@ -126,7 +136,7 @@
       const tile = this.store.get(name, place.z, place.x, place.y);
       if (!tile || !tile.layer) return null;
       const zoomed = 2 ** (coords.z - 1 - place.z);
-      return { layer: tile.layer, place,
+      return { key: `${name}/${place.z}/${place.x}/${place.y}`, layer: tile.layer, place,
                at: { scale: (SIZE * zoomed) / EXTENT, x: (place.x * zoomed - coords.x) * SIZE, y: (place.y * zoomed - coords.y) * SIZE } };
     },
 
@@ -134,15 +144,11 @@
       const tile = document.createElement("div");
       tile.className = "gm-tile";
       tile.setAttribute("aria-hidden", "true");
-      const ratio = Math.min(window.devicePixelRatio || 1, 2);
-      tile.sheets = [0, 1].map(() => {
-        const canvas = document.createElement("canvas");
-        canvas.width = canvas.height = SIZE * ratio;
-        tile.append(canvas);
-        return canvas;
-      });
+      tile.sheets = [0, 1].map(() => tile.appendChild(gm.sheet(SIZE, SIZE)));
+      tile.patches = [null, null];
       tile.coords = coords;
       tile.jobs = [null, null];
+      tile.rest = [false, false]; // of which only the part in view is painted
       tile.waiting = [];
       this._load(tile, coords, done);
       return tile;
@@ -162,54 +168,79 @@
       tile.cancels = places.map(({ z, x, y, names }) => this.store.want(names, z, x, y, () => { if (--left === 0) ready(); }));
     },
 
-    /* Paint sheets of a tile; what is being painted on them is called off. `done` is called when nothing is left to do.
-       `urgent`: what of it is in view at once, the rest of it after that. */
+    /* Have sheets of a tile painted; what is being painted of them is called off. `done` is called when nothing is left
+       to do. `urgent`: somebody has chosen other colours and looks on, so what of it is in view comes first. */
     _paint: function (tile, sheets, done, urgent) {
-      const view = { zoom: tile.coords.z, level: this.levelAt(tile.coords.z), box: [0, 0, SIZE, SIZE] };
       if (done) tile.waiting.push(done);
-      if (urgent) {
-        const { min, max } = this._map.getPixelBounds(), x0 = tile.coords.x * SIZE, y0 = tile.coords.y * SIZE;
-        view.box = [Math.max(0, min.x - x0), Math.max(0, min.y - y0), Math.min(SIZE, max.x - x0), Math.min(SIZE, max.y - y0)].map(Math.round);
-        tile.rest = sheets;
-      }
+      const order = this._distance(tile), patch = urgent && !this.options.background;
       for (const sheet of sheets) {
-        if (tile.jobs[sheet]) tile.jobs[sheet].stopped = true;
-        tile.jobs[sheet] = gm.paintLater(this._steps(tile, sheet, view), this._inView(tile), urgent);
+        if (tile.jobs[sheet]) this.painters.stop(tile.jobs[sheet]);
+        const box = patch ? this._boxInView(tile) : [0, 0, SIZE, SIZE];
+        tile.jobs[sheet] = this._ask(tile, sheet, box, urgent ? order - 1e6 : order, patch ? gm.theme().outside : null, (picture) => {
+          tile.jobs[sheet] = null;
+          if (patch && picture) {
+            this._patch(tile, sheet, picture, box);
+            tile.rest[sheet] = true;
+          } else if (picture) this._lay(tile, sheet, picture);
+          this._painted(tile);
+        });
       }
+    },
+
+    _ask: function (tile, sheet, box, order, ground, done) {
+      const zoom = tile.coords.z, rules = this.rulesAt(zoom, sheet), parts = new Map();
+      for (const i of rules) {
+        const name = this._layerOf(i, zoom), part = parts.has(name) || !name ? null : this.part(name, tile.coords);
+        if (part) parts.set(name, part);
+      }
+      const view = { zoom, level: this.levelAt(zoom), box }, ratio = Math.min(window.devicePixelRatio || 1, 2);
+      return this.painters.paint({ rules, view, ratio, order, ground }, parts, done);
+    },
+
+    /* How far a tile's middle is from that of the window: the nearest is painted first. */
+    _distance: function (tile) {
+      const { min, max } = this._map.getPixelBounds(), { x, y } = tile.coords;
+      return Math.hypot((x + 0.5) * SIZE - (min.x + max.x) / 2, (y + 0.5) * SIZE - (min.y + max.y) / 2);
+    },
+
+    _boxInView: function (tile) {
+      const { min, max } = this._map.getPixelBounds(), x = tile.coords.x * SIZE, y = tile.coords.y * SIZE;
+      return [Math.max(0, min.x - x), Math.max(0, min.y - y), Math.min(SIZE, max.x - x), Math.min(SIZE, max.y - y)]
+        .map((value, i) => (i < 2 ? Math.floor(value) : Math.ceil(value)));
+    },
+
+    /* A whole sheet takes the place of what was there. A painter on the page gives the canvas itself. */
+    _lay: function (tile, sheet, picture) {
+      if (picture instanceof HTMLCanvasElement) {
+        tile.sheets[sheet].replaceWith(picture);
+        tile.sheets[sheet] = picture;
+      } else show(tile.sheets[sheet], picture);
+      if (tile.patches[sheet]) tile.patches[sheet].remove();
+      tile.patches[sheet] = null;
+    },
+
+    /* The part in view lies over its sheet until the whole one comes. */
+    _patch: function (tile, sheet, picture, [x, y, right, bottom]) {
+      const canvas = picture instanceof HTMLCanvasElement ? picture : show(gm.sheet(1, 1), picture);
+      Object.assign(canvas.style, { left: `${x}px`, top: `${y}px`, width: `${right - x}px`, height: `${bottom - y}px` });
+      if (tile.patches[sheet]) tile.patches[sheet].remove();
+      tile.patches[sheet] = canvas;
+      tile.sheets[sheet].after(canvas);
     },
 
     _painted: function (tile) {
       if (!tile.gone && tile.jobs.some(Boolean)) return;
       tile.waiting.splice(0).forEach((call) => call());
       if (tile.gone) return;
-      if (tile.rest) {
-        const { rest } = tile;
-        tile.rest = null;
+      const rest = [0, 1].filter((sheet) => tile.rest[sheet]);
+      tile.rest = [false, false];
+      if (rest.length) {
         this._paint(tile, rest);
         return;
       }
       if (!this._seen) performance.mark("gridmap:first"); // what a stopwatch waits for
       this._seen = true;
       this.fire("tilepainted");
-    },
-
-    /* Painted aside and laid onto the tile when whole: nothing flickers. */
-    _steps: function* (tile, sheet, view) {
-      const target = tile.sheets[sheet];
-      const aside = this._spare.pop() || document.createElement("canvas");
-      if (aside.width !== target.width) aside.width = aside.height = target.width;
-      const context = aside.getContext("2d");
-      const ratio = target.width / SIZE;
-      context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      context.clearRect(0, 0, SIZE, SIZE);
-      yield* gm.paintSheet(context, this.rulesAt(view.zoom, sheet), view, (name) => this.part(name, tile.coords), this.state);
-      const onto = target.getContext("2d");
-      const [x, y, right, bottom] = view.box.map((value) => value * ratio);
-      onto.clearRect(x, y, right - x, bottom - y);
-      onto.drawImage(aside, x, y, right - x, bottom - y, x, y, right - x, bottom - y);
-      this._spare.push(aside);
-      tile.jobs[sheet] = null;
-      this._painted(tile);
     },
 
     _inView: function (tile) {
@@ -223,7 +254,7 @@
       if (tile) {
         tile.el.gone = true;
         (tile.el.cancels || []).forEach((cancel) => cancel());
-        tile.el.jobs.forEach((job) => { if (job) job.stopped = true; });
+        tile.el.jobs.forEach((job) => { if (job) this.painters.stop(job); });
         this._painted(tile.el);
       }
       L.GridLayer.prototype._removeTile.call(this, key);
@@ -258,27 +289,31 @@
       this.overlay.redraw();
     },
 
-    /* Colour a level by values: keys[id - 1] is a class, 255 paints nothing; paint(context, key) gives the fill. */
-    setValues: function (level, keys, paint) {
-      this.values.set(level, { keys, paint });
+    /* Colour a level by values: keys[id - 1] is a class, 255 paints nothing. */
+    setValues: function (level, keys, classes) {
+      this.values.set(level, { keys, classes });
+      this.painters.tell("values", level, { level, keys, classes });
     },
 
     setGroups: function (layer, keys) {
       this.groups.set(layer, keys);
+      this.painters.tell("groups", layer, { layer, keys });
+    },
+
+    /* Group of each feature of a layer, by its id. */
+    groupOf: function (layer) {
+      const keys = this.groups.get(layer), other = (this.options.groups[layer] || {}).other || 0;
+      return (id) => (keys ? keys[id - 1] : other);
     },
   });
+
+  /* Lay a picture onto a sheet: handed over, not copied. */
+  function show(canvas, picture) {
+    [canvas.width, canvas.height] = [picture.width, picture.height];
+    canvas.getContext("bitmaprenderer").transferFromImageBitmap(picture);
+    return canvas;
+  }
 
   /* The layer whose options stand in the page. */
   gm.vectorTiles = (name) => new gm.VectorTiles(JSON.parse(document.getElementById(`${name}-options`).textContent));
-
-  gm.vectorState = (layer) => ({
-    groupOf(name) {
-      const keys = layer.groups.get(name), other = (layer.options.groups[name] || {}).other || 0;
-      return (id) => (keys ? keys[id - 1] : other);
-    },
-    valueOf(level) {
-      const { keys, paint } = layer.values.get(level);
-      return { key: (id) => (keys[id - 1] === 255 ? -1 : keys[id - 1]), paint };
-    },
-  });
 })(window.gridmap);

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from folium.elements import JSCSSMixin
 
-from gridmap.maps.assets import OWN, STATIC, assets, install_assets, kept_text, outside_links
+from gridmap.maps.assets import OWN, PAINTER, STATIC, assets, install_assets, kept_text, outside_links
 from gridmap.maps.plan_editor import plan_words
 from gridmap.maps.words import LANGUAGES, words
 from layers.errors import WrongCall
@@ -36,7 +36,7 @@ def test_an_address_that_is_not_kept_is_refused_by_name() -> None:
 
 
 def test_a_page_needs_leaflet_and_our_own_files_and_nothing_else() -> None:
-    assert [asset.name for asset in assets()] == ["leaflet", "leaflet_css", *OWN, "gridmap-words.js"]
+    assert [asset.name for asset in assets()] == ["leaflet", "leaflet_css", *OWN, "gridmap-words.js", PAINTER]
     assert sorted(path.name for path in STATIC.iterdir()) == sorted(OWN)
 
 

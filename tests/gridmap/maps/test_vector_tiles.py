@@ -40,6 +40,16 @@ def browser(chromium: str) -> Iterator[Any]:
         found.close()
 
 
+#: The pixels of a sheet: it shows a picture that was handed over, so they are read from a copy.
+PIXELS = """window.pixels = (sheet) => {
+  const copy = document.createElement("canvas");
+  [copy.width, copy.height] = [sheet.width, sheet.height];
+  const context = copy.getContext("2d", { willReadFrequently: true });
+  context.drawImage(sheet, 0, 0);
+  return context;
+};"""
+
+
 class Opened:
     """A Folium map with the layer `tiles` and what it complained about; other hosts are blocked and counted."""
 
@@ -68,6 +78,8 @@ class Opened:
         # reading a canvas back is what these tests do, not the page
         self.page.on("console", lambda m: None if "willReadFrequently" in m.text else self.complaints.append(m.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.add_init_script(PIXELS)
+        self.page.add_init_script(options.get("script", ""))
         self.page.goto(site.address)
         self.settled()
 
@@ -123,7 +135,7 @@ def test_other_values_need_no_other_tile(browser: Any, site: Site) -> None:
     colour = (
         "() => { const inView = (t) => t.getBoundingClientRect().left > 0 && t.getBoundingClientRect().top > 0;"
         " const tile = [...document.querySelectorAll('.gm-tile')].find(inView);"
-        " const d = tile.firstChild.getContext('2d').getImageData(0, 0, 512, 512).data;"
+        " const d = pixels(tile.firstChild).getImageData(0, 0, 512, 512).data;"
         " let sum = 0; for (let i = 0; i < d.length; i += 4) sum += d[i] + 3 * d[i + 1] + 7 * d[i + 2]; return sum }"
     )
     before = opened.page.evaluate(colour)
@@ -131,13 +143,25 @@ def test_other_values_need_no_other_tile(browser: Any, site: Site) -> None:
     site.requests.clear()
     opened.page.evaluate(f"() => vector_tiles_t.colourBy('micro_grids', '/values/{VERSION}/micro_grids/even.json')")
     assert site.requests == [f"values/{VERSION}/micro_grids/even.json"]
+    opened.settled()
     assert opened.page.evaluate(colour) != before
     opened.leave()
 
 
+#: Browsers that cannot draw in a worker, and those whose worker does not start: the page itself paints.
+WITHOUT = {"worker": "", "page": "delete window.OffscreenCanvas", "broken": """(() => {
+  const Real = Worker;
+  window.Worker = function (url) { return new Real(url.includes("painter") ? "/nothing.js" : url) };
+})()"""}
+
+
 @pytest.mark.browser
-def test_every_class_has_its_colour_where_its_units_lie(browser: Any, site: Site) -> None:
-    opened = Opened(browser, site, zoom=17)
+@pytest.mark.parametrize("painter", WITHOUT)
+def test_every_class_has_its_colour_where_its_units_lie(browser: Any, site: Site, painter: str) -> None:
+    opened = Opened(browser, site, zoom=17, script=WITHOUT[painter])
+    assert opened.page.evaluate("() => vector_tiles_t.painters.spent") > 0
+    by_page = opened.page.evaluate("() => Boolean(document.querySelector('.gm-tile canvas').getContext('2d'))")
+    assert by_page == (painter != "worker")
     frame = site.frames["micro_grids"].to_crs(4326)
     colours = opened.page.evaluate(
         """at => {
@@ -146,7 +170,7 @@ def test_every_class_has_its_colour_where_its_units_lie(browser: Any, site: Site
             const p = map.project([lat, lng], t._tileZoom), x = Math.floor(p.x / 512), y = Math.floor(p.y / 512);
             const tile = t._tiles[`${x}:${y}:${t._tileZoom}`];
             if (!tile) return null;
-            return [...tile.el.firstChild.getContext('2d').getImageData(p.x - 512 * x, p.y - 512 * y, 1, 1).data];
+            return [...pixels(tile.el.firstChild).getImageData(p.x - 512 * x, p.y - 512 * y, 1, 1).data];
           });
         }""",
         [[point.x, point.y] for point in frame.representative_point()],
@@ -159,6 +183,9 @@ def test_every_class_has_its_colour_where_its_units_lie(browser: Any, site: Site
     assert sorted(by_class) == [0, 1, 2, 3, 4]
     assert all(len(found) == 1 for found in by_class.values())
     assert len({next(iter(found)) for found in by_class.values()}) == 5
+    if painter == "broken":
+        assert any("painter of tiles stopped" in text for text in opened.complaints)
+        opened.complaints.clear()
     opened.leave()
 
 
@@ -173,7 +200,7 @@ def test_tiles_meet_without_a_gap(browser: Any, site: Site, zoom: int) -> None:
           const [x0, y0] = gridmap.toWorld(w, n).map(v => v * 2 ** z + 4);
           const [x1, y1] = gridmap.toWorld(e, s).map(v => v * 2 ** z - 4);
           for (const { el, coords } of Object.values(t._tiles)) {
-            const d = el.firstChild.getContext('2d').getImageData(0, 0, 512, 512).data;
+            const d = pixels(el.firstChild).getImageData(0, 0, 512, 512).data;
             for (let i = 0; i < 512; i++) for (const [x, y] of [[i, 0], [i, 511], [0, i], [511, i]]) {
               const px = coords.x * 512 + x, py = coords.y * 512 + y;
               if (px < x0 || px > x1 || py < y0 || py > y1) continue;
@@ -198,7 +225,7 @@ def test_borders_stay_sharp_beyond_the_deepest_tile(browser: Any, site: Site) ->
         """() => {
           const t = vector_tiles_t, widths = [];
           for (const { el } of Object.values(t._tiles)) {
-            const d = el.lastChild.getContext('2d').getImageData(0, 256, 512, 1).data;
+            const d = pixels(el.lastChild).getImageData(0, 256, 512, 1).data;
             let run = 0;
             for (let x = 0; x < 512; x++) {
               const on = d[4 * x + 3] > 0;
