@@ -20,8 +20,8 @@ from gridmap.maps.documents import page_facts
 from layers.errors import WrongCall
 
 __all__ = [
-    "PAINTER", "PLAN_PAGE", "TILES", "TILE_PAGE", "WHOLE", "WORKER", "Asset", "asset", "assets", "install_assets", "kept_text",
-    "outside_links",
+    "PAINTER", "PLAN_PAGE", "TILES", "TILE_PAGE", "WHOLE", "WORKER", "Asset", "asset", "assets", "install_assets",
+    "kept_text", "outside_links",
 ]  # fmt: skip
 
 #: Our own files in the order in which a page loads them, after Leaflet. What every page of ours has;

@@ -82,6 +82,9 @@ class Opened:
         assert self.complaints == []
 
 
+DRAWN = "() => gridmap.app.tiles.rulesAt(17, 1).map(i => gridmap.app.tiles.options.rules[i].layer)"
+
+
 def middle(site: Site, number: int, layer: str = "micro_grids") -> Point:
     return site.frames[layer].to_crs(4326).geometry.iloc[number].representative_point()
 
@@ -315,7 +318,7 @@ def test_a_background_lies_below_and_where_the_city_is(browser: Any, site: Site)
         page = opened.page
         tile = page.locator(".leaflet-gm-base-pane img").first
         tile.wait_for()
-        assert page.evaluate("() => gridmap.app.tiles.rulesAt(17, 1).map(i => gridmap.app.tiles.options.rules[i].layer)").count("roads") == 0
+        assert page.evaluate(DRAWN).count("roads") == 0
         # overlays 500 m to the east are the pictures 500 m to the west: at zoom 17 and 30.55 degrees 1.028 m a pixel
         moved = page.evaluate("() => new DOMMatrix(getComputedStyle(document.querySelector('.leaflet-gm-base-pane'))"
                               ".transform)")
@@ -327,7 +330,7 @@ def test_a_background_lies_below_and_where_the_city_is(browser: Any, site: Site)
         assert HOSTILE in str(page.locator(".gm-check-base").text_content())
         page.locator(".gm-check-base input").uncheck()
         assert page.locator(".leaflet-gm-base-pane img").count() == 0
-        assert page.evaluate("() => gridmap.app.tiles.rulesAt(17, 1).map(i => gridmap.app.tiles.options.rules[i].layer)").count("roads") > 0
+        assert page.evaluate(DRAWN).count("roads") > 0
         opened.leave()
     finally:
         site.page = before
