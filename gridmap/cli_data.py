@@ -75,6 +75,8 @@ def from_osm(extract: Path, folder: Path, within: str | None, quiet: bool, as_js
 @click.option("--refused", "refused", type=_FILE, help="Write refused rows here (.csv or .xlsx), with the reason.")
 @click.option("-o", "--output", type=_FILE, help="Write the findings as CSV.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--ignore", multiple=True, metavar="HEADING", help="Leave this column out; may be given several times.")
+@click.option("--cover/--no-cover", default=True, help="Make coverage and gaps anew afterwards, or leave them marked.")
 @_quiet
 @_as_json
 def import_(
@@ -128,11 +130,12 @@ def imports(city: str, as_json: bool) -> None:
 @click.argument("city")
 @click.argument("code", required=False)
 @click.option("--by", help="Who undoes; the user of this machine without it.")
-def undo(city: str, code: str | None, by: str | None) -> None:
+@click.option("--cover/--no-cover", default=True, help="Make coverage and gaps anew afterwards, or leave them marked.")
+def undo(city: str, code: str | None, by: str | None, cover: bool) -> None:
     """Take the import CODE of CITY back, or the latest one."""
     from gridmap.importing import undo_import
 
-    record = undo_import(city, code, by=by)
+    record = undo_import(city, code, by=by, cover=cover)
     refresh(city, lambda work: work(silent))
     click.echo(f"{record.code} undone: {record.layer} stands as before {record.file}")
 

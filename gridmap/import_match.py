@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import geopandas as gpd
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from layers.headings import normal
 from layers.schema import Layer
 
-__all__ = ["Changes", "compare", "end_of", "keys_of"]
+__all__ = ["Changes", "compare", "end_of", "keys_of", "matches"]
 
 #: A thing of the same name within so many metres is the same thing.
 SAME_PLACE_M = 100.0
@@ -60,7 +60,8 @@ def compare(
     frame
         The file as read, in the same CRS.
     day
-        Day of the import: `valid_from` of new rows, `valid_to` of ended ones.
+        Day of the import: `valid_from` of new rows; `valid_to` of ended ones is the day before, the last on which they
+        hold.
     ends
         Whether rows that the file lacks are ended.
     own
@@ -88,7 +89,7 @@ def compare(
     if coded and "code" not in frame.columns:
         frame = frame.assign(code=pd.Series(None, index=frame.index, dtype="str"))
     own = np.ones(len(before), dtype=bool) if own is None else own
-    match = _matches(before, frame, layer, own)
+    match = matches(before, frame, layer, own)
     columns = [name for name in frame.columns if name not in (*_OURS, "geometry", "code")]
     after = before.copy()
     for name in columns:
@@ -136,7 +137,7 @@ def compare(
         for row in gone:
             changes.ended.append(keys[row])
             changes.steps.append({"code": keys[row], "step": "ended", "before": json.dumps({end: None})})
-        after.loc[gone, end] = pd.Timestamp(day)
+        after.loc[gone, end] = pd.Timestamp(day - timedelta(days=1))  # as the past of plans: its last day
     fresh = frame[match == -1]
     if len(fresh):
         fresh = _fresh(fresh, after, layer, day)
@@ -212,7 +213,7 @@ def keys_of(frame: Any, layer: Layer) -> list[str]:
     return ["\t".join("" if pd.isna(value) else str(value) for value in row) for row in rows]
 
 
-def _matches(before: Any, frame: Any, layer: Layer, own: NDArray[np.bool_]) -> NDArray[np.int64]:
+def matches(before: Any, frame: Any, layer: Layer, own: NDArray[np.bool_]) -> NDArray[np.int64]:
     """For each row of the file the row of the layer that it is; -1 for a new one, -2 for one given twice."""
     match = np.full(len(frame), -1, dtype=np.int64)
     if not len(before) or not len(frame):

@@ -6,11 +6,8 @@ deleted. Each import is a record with what stood before, so that it can be undon
 
 from __future__ import annotations
 
-import getpass
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,65 +19,46 @@ import shapely
 from numpy.typing import NDArray
 
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
-from gridmap.import_match import Changes, compare, end_of, keys_of
+from gridmap.import_buildings import import_buildings
+from gridmap.import_levels import import_level
+from gridmap.import_match import Changes, compare, keys_of
+from gridmap.import_places import Places, settle_places
+from gridmap.import_record import (
+    UNDO,
+    Imported,
+    ImportRecord,
+    asked_whether_complete,
+    me,
+    new_record,
+    record_of,
+    with_record,
+    with_steps,
+)
 from gridmap.import_scope import own_rows, tell_outside, whole_city
+from gridmap.import_steps import put_back
 from gridmap.micro_grids.attach import attach, attach_findings
-from gridmap.rework import cover_settings
+from gridmap.rework import cover_as_before, cover_settings
 from gridmap.stores import Store, open_store
+from gridmap.stores.history import HISTORY
 from layers.errors import MissingLayer, NotFound, NotYourArea, WrongCall
 from layers.findings import Findings
-from layers.gazetteer import place_by_address
 from layers.read import Reading, read_file
 from layers.schema import LAYERS, Layer
 from layers.tally import Tally, refuse
 
 __all__ = ["IMPORTED", "ImportRecord", "Imported", "import_file", "imports", "undo_import"]
 
-#: Layers that a file may be brought into. Units and buildings are what the split was made from: they want a new build.
+#: Layers that a file may be brought into.
 IMPORTED = (
-    "organizations", "facilities", "incidents", "estates", "roads", "barriers", "water", "green", "staff",
+    "organizations", "facilities", "incidents", "buildings", "estates", "roads", "barriers", "water", "green", "staff",
+    *HISTORY,
 )  # fmt: skip
 #: Layers of things that happened: a file never holds all of them, so none ends because a file lacks it.
 _EVENTS = ("incidents",)
-#: A file that lacks more than so many of the rows there are is asked about: it may hold a part only.
-_MOST_ENDED = 0.5
 #: Layers that coverage is made of.
-_COVERS = ("facilities", "organizations", "roads", "barriers")
-#: Layers that say where an address lies.
-_KNOWN = ("streets", "communities", "estates", "roads", "buildings", "organizations", "facilities")
-#: So many imports of a layer can be undone; of earlier ones only the record stays.
-_UNDO = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportRecord:
-    """One import: `code` counts from I000001; `rows` = `new` + `changed` + `unchanged` + `refused` + `merged`."""
-
-    code: str
-    layer: str
-    file: str
-    sha256: str
-    by: str
-    at: str
-    rows: int
-    new: int
-    changed: int
-    unchanged: int
-    ended: int
-    refused: int
-    merged: int
-    undone_at: str | None = None
-    undone_by: str | None = None
-
-
-@dataclass(frozen=True)
-class Imported:
-    """What an import did: its record, what was odd, where every row of the file went, and the file as read."""
-
-    record: ImportRecord
-    findings: Findings
-    tally: Tally
-    reading: Reading
+_COVERS = ("facilities", "organizations", "roads", "barriers", "water", "buildings")
+#: Steps that count in a record; others hold what stood before.
+_STEPS = ("new", "changed", "ended")
 
 
 def import_file(
@@ -100,6 +78,9 @@ def import_file(
     name: str | None = None,
     within: Sequence[str] = ("",),
     strict: bool = True,
+    ignore: Sequence[str] = (),
+    places: Places | None = None,
+    cover: bool = True,
 ) -> Imported:
     """Bring a file into a layer of a built city.
 
@@ -114,9 +95,9 @@ def import_file(
     by
         Who imports; None for the user of this machine.
     complete
-        True where the file holds every row there is,
-            so that rows it lacks are ended; False where it holds a part. None:
-        it is taken for complete (not for incidents), unless it lacks more than half of the rows there are.
+        True where the file holds every row there is, so that rows it lacks are ended; False where it holds a part;
+        units never end. None: it is taken for complete (not for incidents), unless it lacks more than half of the rows
+        there are.
     dry_run
         Only say what would be done.
     name
@@ -125,6 +106,13 @@ def import_file(
         Area codes that the sender may change: rows elsewhere are refused, and nothing elsewhere changes or ends.
     strict
         Refuse ambiguous headings rather than take the first.
+    ignore
+        Headings whose columns are left out.
+    places
+        {row of the file: (longitude, latitude)} in WGS 84, for organizations, facilities and incidents without
+        coordinates that a person places; kept as `placed_by` = manual, also when the file comes again.
+    cover
+        Make coverage and gaps anew where they are made of this layer; without it they are marked stale.
 
     Returns
     -------
@@ -142,54 +130,62 @@ def import_file(
         more = "; put the file in the city's folder and build again" if layer in LAYERS else ""
         raise WrongCall(f"no file is imported into {layer}; take one of {', '.join(IMPORTED)}{more}")
     path = Path(file)
+    reading = {
+        "datum": datum, "encoding": encoding, "mapping": mapping, "source_layer": source_layer,
+        "source_crs": source_crs, "kinds": kinds, "strict": strict, "ignore": ignore,
+    }  # fmt: skip
+    how: dict[str, Any] = {"reading": reading, "by": by, "dry_run": dry_run, "name": name, "within": within}
+    if places and layer not in ATTACHED:
+        raise WrongCall(f"places by hand are for {', '.join(ATTACHED)}, not for {layer}")
+    if layer in HISTORY:
+        done = import_level(city, layer, path, **how)
+    elif layer == "buildings":
+        done = import_buildings(city, path, complete=complete, **how)
+    else:
+        done = _import_things(city, layer, path, complete=complete, places=places or {}, **how)
+    changed = done.record.new + done.record.changed + done.record.ended
+    if changed and layer in _COVERS:
+        _cover(city, layer, done.record.code, done.findings, path.name, later=not cover or dry_run, told=not dry_run)
+    return done
+
+
+def _import_things(
+    city: str | Path, layer: str, path: Path, *, reading: Mapping[str, Any], by: str | None, complete: bool | None,
+    dry_run: bool, name: str | None, within: Sequence[str], places: Places,
+) -> Imported:  # fmt: skip
+    """A file of things that lie in the plan, or that it does not hang on."""
     with open_store(city) as store:
-        read = read_file(
-            path, layer, datum=datum, encoding=encoding, mapping=mapping, source_layer=source_layer,
-            source_crs=source_crs, kinds=kinds, crs=store.crs, strict=strict,
-        )  # fmt: skip
-        now = datetime.now(UTC)
+        read = read_file(path, layer, crs=store.crs, **reading)
         before = store.read(layer)
-        read = _by_address(store, layer, read, within)
+        read = settle_places(store, layer, before, read, places=places, within=within)
         frame, tally, own = _own(store, layer, before, read, within)
-        changes = compare(before, frame, LAYERS[layer], day=now.date(),
+        changes = compare(before, frame, LAYERS[layer], day=datetime.now(UTC).date(),
             ends=layer not in _EVENTS and complete is not False, own=own)
-        mine = before[own]
-        living = int(mine[end].isna().sum()) if (end := end_of(LAYERS[layer])) in mine.columns else len(mine)
-        if complete is None and len(changes.ended) > max(1, _MOST_ENDED * living):
-            raise WrongCall(
-                f"{path.name} lacks {len(changes.ended)} of the {living} {layer} there are; say whether it holds all "
-                "of them (--complete: the others end) or a part (--partial: the others stay)"
-            )
+        asked_whether_complete(before[own], len(changes.ended), complete, path, layer)
         after = _attached(store, layer, changes, read.findings)
-        record = ImportRecord(
-            code=_next_code(store), layer=layer, file=name or path.name,
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(), by=by or _me(), at=now.isoformat(timespec="seconds"),
-            rows=tally.rows, new=len(changes.new), changed=len(changes.changed), unchanged=changes.unchanged,
-            ended=len(changes.ended), refused=len(tally.refused), merged=tally.merged + changes.merged,
-        )  # fmt: skip
-        if changes.steps and layer in _COVERS and store.count("coverage"):
-            read.findings.add(
-                layer, "coverage_stale", f"coverage and gaps are of before these {layer}",
-                "marked so; gridmap cover makes them anew", file=path.name,
-            )  # fmt: skip
+        record = new_record(store, layer, path, tally, changes, name=name, by=by)
         if not dry_run:
             _keep(store, record, after, changes)
-            if changes.steps:
-                _mark_stale(store, layer, record.code)
     return Imported(record, read.findings, tally, read)
 
 
-def _by_address(store: Store, layer: str, read: Reading, within: Sequence[str]) -> Reading:
-    """Things without coordinates placed by their address, where the city within the sender's areas knows it."""
-    frame = read.frame
-    if layer not in ATTACHED or "address" not in frame.columns or not frame.geometry.is_empty.any():
-        return read
-    kept = set(store.layers())
-    known = {name: store.read(name, within=within) for name in _KNOWN if name in kept}
-    placed, told = place_by_address({layer: frame}, known=known)
-    for item in told:  # of this file, so that they come back with its rows
-        read.findings.extend([replace(item, file=read.tally.file)])
-    return replace(read, frame=placed.get(layer, frame))
+def _cover(
+    city: str | Path, layer: str, code: str, findings: Findings, file: str, *, later: bool, told: bool
+) -> None:
+    """Coverage made anew after a change, or marked as of yesterday where that is left for later."""
+    with open_store(city) as store:
+        if not store.count("coverage"):
+            return
+        if later:
+            if told:
+                store.set_meta(coverage_stale=f"{layer} {code}")
+            findings.add(
+                layer, "coverage_stale", f"coverage and gaps are of before these {layer}",
+                "made anew after the import, or with gridmap cover", level="note", file=file,
+            )  # fmt: skip
+            return
+        store.set_meta(coverage_stale=f"{layer} {code}")  # until it is made: whoever is cut off leaves the mark
+    cover_as_before(city)
 
 
 def _own(
@@ -218,7 +214,7 @@ def imports(city: str | Path) -> pd.DataFrame:
 
 
 def undo_import(
-    city: str | Path, code: str | None = None, *, by: str | None = None, own: bool = False
+    city: str | Path, code: str | None = None, *, by: str | None = None, own: bool = False, cover: bool = True
 ) -> ImportRecord:
     """Take an import back: new rows go, changed and ended ones stand as before.
 
@@ -228,6 +224,8 @@ def undo_import(
         Of the import; None for the latest that is not undone.
     own
         Only what `by` brought in may be taken back.
+    cover
+        Make coverage anew, as for `import_file`.
 
     Returns
     -------
@@ -253,42 +251,47 @@ def undo_import(
         layer = str(row["layer"])
         if own and row["by"] != by:
             raise NotYourArea(f"{code} was brought in by somebody else; ask them, or the administrator of the city")
-        later = open_[(open_["layer"] == layer) & (open_["code"] > code)]["code"].tolist()
+        did = open_[["new", "changed", "ended"]].sum(axis=1) > 0  # what changed nothing is in nobody's way
+        later = open_[(open_["layer"] == layer) & (open_["code"] > code) & did]["code"].tolist()
         if later:
             raise WrongCall(f"{layer} was imported again by {', '.join(later)}; undo those first, the latest first")
         steps = pd.DataFrame(store.read("import_rows"))
         steps = steps[steps["import"] == code]
-        if len(steps) != int(row["new"] + row["changed"] + row["ended"]):
-            raise WrongCall(f"{code} is too old to undo: only the last {_UNDO} imports keep what stood before")
-        frame = _restored(store.read(layer), LAYERS[layer], steps)
+        if steps["step"].isin(_STEPS).sum() != int(row["new"] + row["changed"] + row["ended"]):
+            raise WrongCall(f"{code} is too old to undo: only the last {UNDO} imports keep what stood before")
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         mine = table["code"] == code
-        table.loc[mine, ["undone_at", "undone_by"]] = [stamp, by or _me()]
-        store.write_all([(layer, frame), ("imports", table), *_laid_again(store, layer, frame)])
-        _count_rows(store, layer, len(frame))
-        _mark_stale(store, layer, f"{code} undone")
-    return _record(table[mine].iloc[0])
+        table.loc[mine, ["undone_at", "undone_by"]] = [stamp, by or me()]
+        if layer in HISTORY or layer == "buildings":
+            _put_plan_back(store, steps, table)
+        else:
+            _put_things_back(store, layer, steps, table)
+    if layer in _COVERS:
+        _cover(city, layer, f"{code} undone", Findings(), "", later=not cover, told=True)
+    return record_of(table[mine].iloc[0])
 
 
-def _record(row: pd.Series) -> ImportRecord:
-    values: dict[str,
-        Any] = {name: (None if pd.isna(row[name]) else row[name]) for name in ImportRecord.__dataclass_fields__}
-    whole = ("rows", "new", "changed", "unchanged", "ended", "refused", "merged")
-    counts: dict[str, Any] = {name: int(row[name]) for name in whole}
-    return ImportRecord(**{**values, **counts})
+def _put_things_back(store: Store, layer: str, steps: pd.DataFrame, table: pd.DataFrame) -> None:
+    frame = _restored(store.read(layer), LAYERS[layer], steps)
+    store.write_all([(layer, frame), ("imports", table), *_laid_again(store, layer, frame)])
+    _count_rows(store, layer, len(frame))
 
 
-def _me() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
-def _next_code(store: Store) -> str:
-    table = store.read("imports")
-    last = int(str(table["code"].max())[1:]) if len(table) else 0
-    return f"I{last + 1:06d}"
+def _put_plan_back(store: Any, steps: pd.DataFrame, table: pd.DataFrame) -> None:
+    """The plan as it stood, with what is attached to it, in one transaction."""
+    if not len(steps):
+        store.write("imports", table)
+        return
+    with store.transaction():
+        frames, facts = put_back(store, steps)
+        before = gpd.GeoDataFrame(store.read("micro_grids"))
+        store.write_all([*frames, ("imports", table)])
+        store.set_meta(**facts)
+        kept = set(store.layers())
+        layers = {name: store.read(name) for name in dict.fromkeys((*ATTACHED, *AREAS)) if name in kept}
+        units = gpd.GeoDataFrame(store.read("micro_grids"))
+        attached, _ = attach_layers(layers, units, nearest_m=cover_settings(store).nearest_m, before=before)
+        store.write_all(sorted(attached.items()))
 
 
 def _attached(store: Store, layer: str, changes: Changes, findings: Findings) -> Any:
@@ -312,18 +315,10 @@ def _attached(store: Store, layer: str, changes: Changes, findings: Findings) ->
 
 def _keep(store: Store, record: ImportRecord, after: Any, changes: Changes) -> None:
     """Layer, record and undo in one transaction; a file that changes nothing leaves the layer alone."""
-    table = pd.concat([pd.DataFrame(store.read("imports")), pd.DataFrame([asdict(record)])], ignore_index=True)
-    written: list[tuple[str, Any]] = [("imports", table)]
+    written: list[tuple[str, Any]] = [with_record(store, record)]
     if changes.steps:
         written += _laid_again(store, record.layer, after)
-        steps = pd.DataFrame(
-            [{"import": record.code, "layer": record.layer, **step} for step in changes.steps],
-            columns=["import", "layer", "code", "step", "before"],
-        )
-        earlier = pd.DataFrame(store.read("import_rows"))
-        keep = table[table["layer"] == record.layer]["code"].sort_values().tolist()[-_UNDO:]
-        earlier = earlier[(earlier["layer"] != record.layer) | earlier["import"].isin(keep)]
-        written += [(record.layer, after), ("import_rows", pd.concat([earlier, steps], ignore_index=True))]
+        written += [(record.layer, after), with_steps(store, record, changes.steps)]
     store.write_all(written)
     _count_rows(store, record.layer, len(after))
 
@@ -337,12 +332,6 @@ def _laid_again(store: Store, layer: str, after: Any) -> list[tuple[str, Any]]:
     layers = {name: store.read(name) for name in (*ATTACHED, *AREAS) if name in kept and name != layer}
     frames, _ = attach_layers({**layers, layer: after}, units, nearest_m=cover_settings(store).nearest_m)
     return [(name, frame) for name, frame in frames.items() if name in ("border_inbox", "overlaps")]
-
-
-def _mark_stale(store: Store, layer: str, why: str) -> None:
-    """Say in the store since which change its coverage is of yesterday; `cover_again` takes the mark away."""
-    if layer in _COVERS and store.count("coverage"):
-        store.set_meta(coverage_stale=f"{layer} {why}")
 
 
 def _count_rows(store: Store, layer: str, count: int) -> None:

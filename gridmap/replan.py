@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -100,6 +100,7 @@ def split_again(
     buildings: gpd.GeoDataFrame | None = None,
     day: str | None = None,
     progress: Progress = silent,
+    also: Callable[[Store], None] | None = None,
 ) -> Replanned:
     """Split the micro-grids of a city again.
 
@@ -128,6 +129,8 @@ def split_again(
         ISO day from which the new plan holds; today without it.
     progress
         Told what is being done.
+    also
+        What else is written in the same transaction as the plan.
 
     Returns
     -------
@@ -169,7 +172,7 @@ def split_again(
         )  # fmt: skip
         if not dry_run:
             progress("attaching, covering, keeping", 0.7)
-            keep_outcome(store, outcome, version=version)
+            keep_outcome(store, outcome, version=version, also=also)
     progress("done", 1.0)
     before, after = (units[units["code"].str.startswith(within)] for units in (scope.micro_grids, found.micro_grids))
     here = found.flows[found.flows["old"].str.startswith(within) | found.flows["new"].str.startswith(within)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import geopandas as gpd
 import numpy as np
@@ -56,7 +56,9 @@ class Outcome:
     grid_band: Band | None = None
 
 
-def keep_outcome(store: SqlStore, outcome: Outcome, *, version: str) -> None:
+def keep_outcome(
+    store: SqlStore, outcome: Outcome, *, version: str, also: Callable[[Store], None] | None = None
+) -> None:
     """Put a changed plan in place of the old one, all or nothing.
 
     Parameters
@@ -67,6 +69,8 @@ def keep_outcome(store: SqlStore, outcome: Outcome, *, version: str) -> None:
         What changed.
     version
         `data_version` of the store when it was read.
+    also
+        What else is written in the same transaction, told the store with the new plan in it.
 
     Raises
     ------
@@ -80,6 +84,8 @@ def keep_outcome(store: SqlStore, outcome: Outcome, *, version: str) -> None:
             raise StoreBusy(f"{store.title} was changed by somebody else meanwhile; start again from its present state")
         store.write_all(sorted(frames.items()))
         store.set_meta(**facts)
+        if also is not None:
+            also(store)
 
 
 def _facts(store: Store, outcome: Outcome, frames: Frames) -> dict[str, str]:
@@ -252,7 +258,7 @@ def _attached(store: Store, micro_grids: gpd.GeoDataFrame) -> Frames:
 
 def _covered(store: Store, changed: set[str], frames: Frames, *, everything: bool) -> Frames:
     """Coverage of the changed micro-grids by the norms that it was computed with; gaps too where homes changed."""
-    table, facilities = store.read("coverage"), store.read("facilities")
+    table, facilities = store.read("coverage"), store.read("facilities", as_of=datetime.now(UTC).date())
     if not len(table) or not isinstance(facilities, gpd.GeoDataFrame) or not len(facilities):
         return {}
     norms: Mapping[str, float] = dict(zip(table["kind"], table["norm_m"].astype(float), strict=True))

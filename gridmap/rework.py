@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,17 @@ import pandas as pd
 
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
 from gridmap.covering import READ, cover
-from gridmap.norms import load_norms
+from gridmap.norms import Norm, Norms, load_norms
 from gridmap.progress import Progress, silent
 from gridmap.settings import CoverSettings
 from gridmap.stores import Store, open_store
 from layers.errors import MissingLayer, WrongCall
 from layers.findings import Findings
 
-__all__ = ["attach_again", "cover_again", "cover_settings"]
+__all__ = ["attach_again", "cover_again", "cover_as_before", "cover_settings", "norms_of"]
+
+#: Layers of which only what is valid today counts for coverage.
+_DATED = ("facilities", "roads", "barriers", "water", "gates")
 
 
 def cover_settings(store: Store) -> CoverSettings:
@@ -95,12 +100,48 @@ def cover_again(
     with open_store(city) as store:
         for layer in ("micro_grids", "buildings", "facilities"):
             _must_read(store, layer)
-        layers = {layer: store.read(layer) for layer in READ}
-        made = cover(layers, table, cover_settings(store), Findings(), progress=progress)
-        store.write_all(sorted(made.items()))
+        made = _covered(store, table, progress)
         if not kinds:
             store.set_meta(coverage_stale="")
     return {layer: len(frame) for layer, frame in sorted(made.items())}
+
+
+def cover_as_before(city: str | Path, *, progress: Progress = silent) -> dict[str, int]:
+    """Compute coverage and gaps again by the norms and kinds that the city was covered with, after its things changed.
+
+    Returns
+    -------
+    Rows by table; {} where the city was never covered, or has no facilities any more.
+    """
+    with open_store(city) as store:
+        table = norms_of(store) if store.count("coverage") else load_norms().only(())
+        if not len(table) or not store.count("facilities"):
+            return {}
+        made = _covered(store, table, progress)
+        store.set_meta(coverage_stale="")
+    return {layer: len(frame) for layer, frame in sorted(made.items())}
+
+
+def norms_of(store: Store) -> Norms:
+    """The norms that a city was covered with: those of the package, with the kinds and distances of its own table."""
+    kept = pd.DataFrame(store.read("coverage")).drop_duplicates("kind")
+    known = load_norms()
+    found = []
+    for kind, metres, verified in zip(kept["kind"], kept["norm_m"], kept["verified"], strict=True):
+        norm = known.get(kind) or Norm(key=kind, zh=kind, en=kind, group="other", source="the city's own norms")
+        if norm.metres != metres:
+            norm = replace(norm, distance_m=float(metres), verified=bool(verified), source="the city's own norms")
+        found.append(norm)
+    return replace(known, items=tuple(found))
+
+
+def _covered(store: Store, norms: Norms, progress: Progress) -> dict[str, Any]:
+    """Coverage by what is valid today, kept."""
+    today = datetime.now(UTC).date()
+    layers = {layer: store.read(layer, as_of=today if layer in _DATED else None) for layer in READ}
+    made = cover(layers, norms, cover_settings(store), Findings(), progress=progress)
+    store.write_all(sorted(made.items()))
+    return made
 
 
 def _must_read(store: Store, layer: str) -> gpd.GeoDataFrame:

@@ -11,7 +11,9 @@ from typing import Any
 
 from gridmap.import_preview import parts_of, preview_import
 from gridmap.importing import IMPORTED, import_file
-from gridmap.uploads import Job, Uploads
+from gridmap.rework import cover_as_before
+from gridmap.stores import open_store
+from gridmap.uploads import REFRESH, Job, Uploads
 from layers.errors import AmbiguousHeading, GridmapError
 from layers.findings import LEVELS
 from layers.received import layer_named
@@ -83,6 +85,7 @@ def _bring_in(uploads: Uploads, job: Job) -> Job:
         done = import_file(
             uploads.city, job.layer, path, by=job.by, datum=job.datum or None, encoding=job.encoding or None,
             mapping=job.mapping, source_layer=job.part or None, complete=job.complete, name=job.name, within=job.within,
+            cover=False,  # while nobody waits: `_freshen`
         )  # fmt: skip
     except AmbiguousHeading:
         return replace(job, state="read", message="asks")
@@ -94,8 +97,20 @@ def _write(uploads: Uploads, job: Job, name: str, told: Any) -> None:
     uploads.path(job, name).write_text(json.dumps(told, ensure_ascii=False, default=str), encoding="utf-8")
 
 
+def _freshen(city: str) -> None:
+    """Bring coverage and tiles up to date; both can be made again, so their failure is none of the import."""
+    with open_store(city) as store:
+        stale = store.meta().get("coverage_stale", "")
+    if stale:
+        try:
+            cover_as_before(city)
+        except GridmapError as error:
+            print(f"coverage is not up to date: {error}", file=sys.stderr)
+    _tiles(city)
+
+
 def _tiles(city: str) -> None:
-    """Bring the city's vector tiles up to date; they can be made again, so their failure is none of the import."""
+    """Bring the city's vector tiles up to date, where it has some."""
     # drawing is a large room, which a reading does without
     from gridmap.city_tiles import make_tiles, tiles_folder
     from gridmap.maps.tiles.shelf import Shelf
@@ -111,14 +126,14 @@ def _tiles(city: str) -> None:
 
 def _main() -> int:
     folder, code = Path(sys.argv[1]), sys.argv[2]
-    if code == "tiles":
-        _tiles(os.environ["GRIDMAP_CITY"])
+    if code == REFRESH:
+        _freshen(os.environ["GRIDMAP_CITY"])
         return 0
     uploads = Uploads(folder, os.environ["GRIDMAP_CITY"], seconds=0, most_bytes=0)
     told = json.loads((folder / code / "job.json").read_text(encoding="utf-8"))
     after = run(uploads, Job(**{**told, "within": tuple(told["within"])}))
     if after.state == "done":
-        _tiles(uploads.city)
+        _freshen(uploads.city)
     return 0
 
 

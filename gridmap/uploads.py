@@ -24,7 +24,10 @@ from typing import Any, BinaryIO
 from layers.errors import BadFile, MoveNotAllowed, NotFound
 from layers.received import receive
 
-__all__ = ["Job", "Uploads"]
+__all__ = ["REFRESH", "Job", "Uploads"]
+
+#: In place of a job's code: bring coverage and tiles up to date.
+REFRESH = "refresh"
 
 _CODE = re.compile(r"[0-9a-f]{24}")
 _KEPT_DAYS = 7
@@ -176,9 +179,9 @@ class Uploads:
         threading.Thread(target=self._run, args=(job,), daemon=True).start()
         return job
 
-    def refresh_tiles(self) -> None:
-        """Have the city's vector tiles brought up to date, where it has some, while nobody waits for them."""
-        threading.Thread(target=self._process, args=("tiles",), daemon=True).start()
+    def refresh(self) -> None:
+        """Have coverage made anew where a change left it of yesterday, and the tiles, while nobody waits for them."""
+        threading.Thread(target=self._process, args=(REFRESH,), daemon=True).start()
 
     def discard(self, job: Job) -> None:
         """Forget a job and what was sent for it."""
@@ -199,7 +202,7 @@ class Uploads:
                 self.keep(replace(after, state="failed", message=message or "broke"))
 
     def _process(self, code: str) -> str:
-        """Run the reading process for a job, or for `tiles`; what went wrong, "" where nothing did."""
+        """Run the reading process for a job, or for `REFRESH`; what went wrong, "" where nothing did."""
         command = [sys.executable, "-m", "gridmap.upload_reading", str(self.folder), code]
         root = str(Path(__file__).resolve().parent.parent)
         known = os.environ.get("PYTHONPATH")

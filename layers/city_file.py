@@ -44,6 +44,8 @@ class LayerSource:
 
     `source_layer` names a layer of a file with several (a sheet of a workbook), `source_crs` the CRS of a file that
     does not say it, `columns` is {ours: theirs}, `values` {ours: constant}, `kinds` "osm" or {"column=value": kind}.
+    `ignore` are headings that mean nothing here and are left out; `unplaced` keeps rows without a place in layers of
+    areas too, for whoever knows where they lie.
     """
 
     layer: str
@@ -56,6 +58,8 @@ class LayerSource:
     kinds: str | Mapping[str, str] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    unplaced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,14 +20,14 @@ from layers.city_file import LayerSource
 from layers.datum import metric_crs
 from layers.errors import BadFile, BadSettings, CrsMismatch
 from layers.findings import Findings
-from layers.headings import RESERVED, match_headings, rename
+from layers.headings import RESERVED, match_headings, normal, rename
 from layers.kinds import kind_rules, kinds_of
 from layers.places import to_points
 from layers.repair import clear_absurd, keeps_unplaced, repair
 from layers.schema import Layer
 from layers.schema import layer as layer_of
 from layers.tables import TABLES, read_table
-from layers.tally import Tally, merge_same_rows, tally_of
+from layers.tally import REASON, Tally, merge_same_rows, tally_of
 from layers.vectors import VECTORS, place_vector, read_vector
 
 __all__ = ["Raw", "crs_for", "finish", "mapping_of", "metric_named", "read_raw"]
@@ -81,7 +81,7 @@ def read_raw(
         findings.extend(told)
     else:
         raise BadFile(f"cannot read {path.name}: its ending must be one of {', '.join((*VECTORS, *TABLES))}")
-    placed = _placed(frame, spec, source, datum, findings)
+    placed = _placed(frame.drop(columns=_ignored(frame, source)), spec, source, datum, findings)
     return Raw(_named(placed, spec, source, findings, strict=strict), frame)
 
 
@@ -105,7 +105,7 @@ def _placed(
     )
     if points is None:
         headings = ", ".join(str(name) for name in frame.columns if name != "source_row")
-        if len(frame):
+        if len(frame) and not source.unplaced:
             findings.add(
                 spec.name, "no_coordinates", f"no longitude and latitude, nor WKT, among {headings or 'no columns'}",
                 "rows kept without a place" if keeps_unplaced(spec) else "rows left out", level="error", file=file,
@@ -136,6 +136,12 @@ def _named(
     return frame
 
 
+def _ignored(frame: pd.DataFrame, source: LayerSource) -> list[Any]:
+    """Headings that the user wants left out, and the reason that refused rows came back with."""
+    unwanted = {normal(name) for name in (*source.ignore, REASON)}
+    return [name for name in frame.columns if name not in ("geometry", "source_row") and normal(name) in unwanted]
+
+
 def _drop_empty_ids(
     frame: pd.DataFrame, matched: dict[Any, str], wanted: Mapping[str, str], spec: Layer, findings: Findings, file: str
 ) -> None:
@@ -162,7 +168,7 @@ def finish(
     if isinstance(frame, gpd.GeoDataFrame):
         if frame.crs != crs:
             frame = clear_absurd(frame.to_crs(crs), spec, findings=findings, file=file)
-        frame = repair(frame, spec, findings=findings, file=file)
+        frame = repair(frame, spec, findings=findings, file=file, unplaced=source.unplaced)
     frame = order_columns(frame.reset_index(drop=True), spec)
     there = pd.concat([frame["source_row"], raw.frame["source_row"][merged]])
     tally = tally_of(raw.original, there, int(merged.sum()), source.layer, file, findings)

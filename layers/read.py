@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -145,6 +145,8 @@ def read_file(
     crs: str | pyproj.CRS | None = None,
     source_crs: str | None = None,
     strict: bool = False,
+    ignore: Sequence[str] = (),
+    unplaced: bool = False,
 ) -> Reading:
     """Read one file as one layer, as `read_layer`, with a tally of its rows.
 
@@ -152,6 +154,10 @@ def read_file(
     ----------
     strict
         Refuse ambiguous headings (`AmbiguousHeading`) rather than take the first.
+    ignore
+        Headings whose columns are left out.
+    unplaced
+        Keep rows without a place in every layer, not only in layers of points.
 
     Examples
     --------
@@ -173,7 +179,7 @@ def read_file(
         raise UnknownDatum(f"datum={datum!r} is not a datum that gridmap knows; take one of {', '.join(DATUMS)}")
     source = LayerSource(
         layer=layer, file=Path(path), source_layer=source_layer, where=where, datum=datum, encoding=encoding,
-        kinds=kinds, columns=given, values=values or {}, source_crs=source_crs,
+        kinds=kinds, columns=given, values=values or {}, source_crs=source_crs, ignore=tuple(ignore), unplaced=unplaced,
     )  # fmt: skip
     findings = Findings()
     raw = read_raw(source, None, None, findings, strict=strict)

@@ -18,7 +18,7 @@ from layers.findings import Findings
 from layers.rows import row_ranges, tell_rows
 from layers.schema import Layer
 
-__all__ = ["clear_absurd", "keeps_unplaced", "repair"]
+__all__ = ["SLIVER_M", "clear_absurd", "keeps_unplaced", "repair"]
 
 #: Geometry type numbers of shapely by our three kinds; a GeometryCollection (7) is none of them.
 _KIND = np.array(["point", "line", "line", "area", "point", "line", "area", "mixed"])
@@ -28,6 +28,8 @@ _FAR_M = 200_000.0
 _HEAP_ROWS, _HEAP_SHARE = 20, 0.02
 #: A part or hole of an area of less than this, m2, is dust of drawing: nobody owns a hand's breadth of ground.
 _DUST_M2 = 0.01
+#: A strip narrower than this, metres, is drawing and rounding, not ground that anybody means.
+SLIVER_M = 0.5
 
 
 def keeps_unplaced(layer: Layer) -> bool:
@@ -72,7 +74,7 @@ def clear_absurd(
 
 
 def repair(
-    frame: gpd.GeoDataFrame, layer: Layer, *, findings: Findings, file: str | None = None
+    frame: gpd.GeoDataFrame, layer: Layer, *, findings: Findings, file: str | None = None, unplaced: bool = False
 ) -> gpd.GeoDataFrame:
     """Make every geometry valid and of a kind that the layer allows.
 
@@ -80,6 +82,8 @@ def repair(
     ----------
     frame
         In a metric CRS, with `source_row`, perhaps `code`.
+    unplaced
+        Keep rows without geometry (with an empty point) in every layer.
 
     Returns
     -------
@@ -126,7 +130,7 @@ def repair(
     empty = shapely.is_empty(geometry)
     wrong = ~empty & ~np.isin(kinds, layer.geometry)
     left_out = wrong.copy()
-    if keeps_unplaced(layer):
+    if keeps_unplaced(layer) or unplaced:
         # rows of a table without a place were told when it was read
         geometry[empty] = shapely.Point()
     else:

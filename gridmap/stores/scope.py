@@ -19,8 +19,8 @@ __all__ = ["CODE_OF", "LEVEL_OF", "covering", "starts_with", "valid_on"]
 CODE_OF = {
     **dict.fromkeys(("districts", *LEVEL_PARENTS), "code"),
     **dict.fromkeys(
-        ("buildings", "cells", "organizations", "facilities", "incidents", "coverage", "border_inbox", "overlaps",
-         "accessibility"),
+        ("buildings", "buildings_history", "cells", "organizations", "facilities", "incidents", "coverage",
+         "border_inbox", "overlaps", "accessibility"),
         "micro_grid",
     ),
     **dict.fromkeys((f"{level}_history" for level in ("districts", *LEVEL_PARENTS)), "code"),

@@ -153,14 +153,6 @@ def test_refused_rows_come_back_as_a_file_and_go_in_when_corrected(city: Path, t
     assert result.exit_code == 0 and json.loads(result.output)["new"] == 1
 
 
-def test_levels_and_buildings_want_a_new_build(city: Path, tmp_path: Path) -> None:
-    with pytest.raises(WrongCall, match="build again"):
-        import_file(city, "buildings", tmp_path / "b.csv")
-    result = CliRunner().invoke(main, ["imports", str(city)], catch_exceptions=False)
-    assert result.exit_code == 0 and result.output == ""
-    assert CliRunner().invoke(main, ["undo", str(city)]).exit_code == 2
-
-
 def test_things_without_coordinates_are_placed_by_their_address(city: Path, tmp_path: Path) -> None:
     with open_store(city) as store:
         homes = store.read("buildings")
@@ -178,18 +170,66 @@ def test_things_without_coordinates_are_placed_by_their_address(city: Path, tmp_
     assert (again.new, again.changed, again.unchanged) == (0, 0, 2)
 
 
-def test_coverage_is_marked_stale_until_it_is_made_anew(city: Path, tmp_path: Path) -> None:
+def test_coverage_follows_an_import_and_its_undoing(city: Path, tmp_path: Path) -> None:
     def mark() -> str:
         with open_store(city) as store:
             assert store.count("coverage") > 0
             return store.meta().get("coverage_stale", "")
 
+    before = {name: read(city, name) for name in ("coverage", "gaps", "coverage_levels")}
     path, table = facilities(city, tmp_path)
     assert mark() == "" and import_file(city, "facilities", path, datum="wgs84").record.changed == 0 and mark() == ""
-    done = import_file(city, "facilities", write(path, table.iloc[1:]), datum="wgs84", complete=True)
-    assert done.record.ended == 1 and mark() == f"facilities {done.record.code}"
-    assert [item.rule for item in done.findings] == ["coverage_stale"]
+    kind = table["类别"][0]
+    write(path, table[table["类别"] != kind])
+    done = import_file(city, "facilities", path, datum="wgs84", complete=True)
+    assert done.record.ended >= 1 and mark() == "" and not done.findings
+    now = read(city, "coverage")
+    gone = now[(now["kind"] == kind) & (now["households"] > 0)]
+    assert len(gone) and gone["nearest"].isna().all()  # what ended serves nobody any more
     undo_import(city)
-    assert mark() == f"facilities {done.record.code} undone"
-    cover_again(city)
+    for name, frame in before.items():
+        columns = [column for column in frame.columns if column != "geometry"]
+        pd.testing.assert_frame_equal(pd.DataFrame(read(city, name))[columns], pd.DataFrame(frame)[columns])
     assert mark() == ""
+
+
+def test_coverage_may_wait_and_says_so(city: Path, tmp_path: Path) -> None:
+    path, table = facilities(city, tmp_path)
+    before = read(city, "coverage")
+    write(path, table.iloc[1:])
+    done = import_file(city, "facilities", path, datum="wgs84", complete=True, cover=False)
+    assert [item.rule for item in done.findings] == ["coverage_stale"]
+    with open_store(city) as store:
+        assert store.meta()["coverage_stale"] == f"facilities {done.record.code}"
+    pd.testing.assert_frame_equal(read(city, "coverage"), before)
+    undo_import(city, cover=False)
+    with open_store(city) as store:
+        assert store.meta()["coverage_stale"] == f"facilities {done.record.code} undone"
+    cover_again(city)
+    with open_store(city) as store:
+        assert store.meta()["coverage_stale"] == ""
+
+
+def test_a_person_places_what_no_address_can(city: Path, tmp_path: Path) -> None:
+    with open_store(city) as store:
+        spot = store.read("buildings").geometry.iloc[7].representative_point()
+        degrees = gpd.GeoSeries([spot], crs=store.crs).to_crs(4326).iloc[0]
+    sent = pd.DataFrame({"事件类型": ["路灯", "井盖"], "地址": ["不知何处", "不知何处二"]})
+    path = write(tmp_path / "i.csv", sent)
+    with pytest.raises(WrongCall, match="row 9"):
+        import_file(city, "incidents", path, places={9: (degrees.x, degrees.y)})
+    done = import_file(city, "incidents", path, places={2: (degrees.x, degrees.y)})
+    assert done.record.new == 2
+    kept = read(city, "incidents").query("address == '不知何处'")
+    assert kept.geometry.iloc[0].distance(spot) < 0.01 and kept["placed_by"].tolist() == ["manual"]
+    assert kept["micro_grid"].notna().all()
+    again = import_file(city, "incidents", path).record  # nobody is asked twice
+    assert (again.new, again.changed, again.unchanged) == (0, 0, 2)
+    assert read(city, "incidents").query("address == '不知何处'").geometry.iloc[0].distance(spot) < 0.01
+
+
+def test_headings_may_be_left_out(city: Path, tmp_path: Path) -> None:
+    table = pd.DataFrame({"机构名称": ["a"], "设施名称": ["b"], "类别": ["x"], "经度": [1], "纬度": [1]})
+    path = write(tmp_path / "a.csv", table)
+    done = import_file(city, "facilities", path, datum="wgs84", complete=False, ignore=["机构名称"])
+    assert done.record.new == 1 and "机构名称" not in read(city).columns and "b" in set(read(city)["name"])

@@ -168,7 +168,7 @@ def test_a_part_of_the_city_may_have_its_own_band(city: Path) -> None:
 
 
 def test_somebody_elses_change_is_not_written_over(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def meanwhile(store: object, outcome: object, *, version: str) -> None:
+    def meanwhile(store: object, outcome: object, *, version: str, **_: object) -> None:
         with open_store(city) as other:
             other.write("green", other.read("green"))
         keep_outcome(store, outcome, version=version)  # type: ignore[arg-type]

@@ -195,8 +195,8 @@ def file(job: str, filename: str) -> Response:
 def undo(code: str) -> ResponseReturnValue:
     """Take an import back: an administrator any, everybody else their own."""
     user = get_user()
-    record = undo_import(current_app.config["CITY"], code, by=user.name, own=user.role != "admin")
-    _uploads().refresh_tiles()
+    record = undo_import(current_app.config["CITY"], code, by=user.name, own=user.role != "admin", cover=False)
+    _uploads().refresh()
     flash(say("upload.undone", code=record.code, file=record.file), "success")
     return redirect(url_for(".show"))
 
