@@ -36,6 +36,7 @@ from webapp.instance import secret_key
 from webapp.views import (
     assets,
     base,
+    cards,
     equity,
     export,
     findings,
@@ -70,7 +71,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         come to the map piece by piece), `TILES` (folder of the city's vector tiles; else GRIDMAP_TILES, else beside
         the city, as `gridmap.city_tiles.tiles_folder` says), `UPLOAD_BYTES` and `UPLOAD_SECONDS` (the largest upload,
         the longest reading), `UPLOADS` (where files that were sent lie; else beside the secret key),
-        `TILE_JOBS` (whether tiles are made anew after a change),
+        `ADDRESS` (where people reach the service, for QR codes, such as "http://10.0.0.8:8000"; else GRIDMAP_ADDRESS,
+        else as whoever asks reached it), `TILE_JOBS` (whether tiles are made anew after a change),
         `BACKGROUND`, `BACKGROUND_KEY`, `BACKGROUND_DATUM` and `BACKGROUND_ATTRIBUTION` (a background map, see
         `gridmap.maps.underlay.background`; else GRIDMAP_BACKGROUND and so on; none by default).
 
@@ -107,6 +109,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         BACKGROUND_KEY=os.environ.get("GRIDMAP_BACKGROUND_KEY", ""),
         BACKGROUND_DATUM=os.environ.get("GRIDMAP_BACKGROUND_DATUM", ""),
         BACKGROUND_ATTRIBUTION=os.environ.get("GRIDMAP_BACKGROUND_ATTRIBUTION", ""),
+        ADDRESS=os.environ.get("GRIDMAP_ADDRESS", ""),
         NEAR_ROWS=12_000,
         MAX_CONTENT_LENGTH=64 * 1024,  # forms only; the upload page takes more from who may import
         UPLOAD_BYTES=200 * 1024 * 1024,
@@ -138,7 +141,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         maps, data_views, tile_views, past_views, base,
         export, findings, uploads,
         quality, planning, plans, equity, ways,
-        search, users, assets,
+        search, cards, users, assets,
     ):
         app.register_blueprint(view.bp)
     return app

@@ -150,6 +150,30 @@ class Seen:
         facilities = self._store.read("facilities", bbox=(west, south, east, north))
         return pd.DataFrame(facilities.loc[facilities["code"].isin(coverage["nearest"]), ["code", "name", "kind"]])
 
+    def answerable(self, code: str, *, as_of: date | None = None) -> pd.DataFrame:
+        """Who answers for a micro-grid in reach: staff of it and of the units above it, wherever those reach.
+
+        Who is on duty for one's own door is told to who may see staff at all; telephone numbers by their own right.
+        """
+        if not (self.sees("staff") and self.within((code,)) == (code,)):
+            return pd.DataFrame(columns=["name", "role", "area"])
+        staff = self._store.read("staff", within=(code[:9],), as_of=as_of)
+        area = staff["area"].astype("object")
+        own = area.map(lambda text: isinstance(text, str) and code.startswith(text)).astype(bool)
+        return pd.DataFrame(self._own_columns("staff", staff[own]))
+
+    def above(self, code: str) -> list[str]:
+        """Names of the street, the community and the grid of a micro-grid in reach, the widest first."""
+        if self.within((code,)) != (code,):
+            return []
+        names = []
+        for layer_name, digits in (("streets", 9), ("communities", 12), ("grids", 15)):
+            unit = self._store.read(layer_name, within=(code[:digits],))
+            unit = unit[unit["code"] == code[:digits]]
+            named = unit["name"].iloc[0] if len(unit) and "name" in unit else None
+            names.append(named if isinstance(named, str) and named else code[:digits])
+        return names
+
     def count(self, name: str, *, within: Sequence[str] = ("",)) -> int:
         """How many rows of a layer the user may see."""
         if name == "findings":

@@ -18,7 +18,7 @@ from gridmap.maps.fonts import chinese_font
 from gridmap.maps.geojson import with_place
 from gridmap.maps.picture_base import draw_base, draw_lines, draw_points
 from gridmap.maps.picture_key import draw_key, draw_scale
-from gridmap.maps.picture_parts import Sheet, areas, fill_of, labels
+from gridmap.maps.picture_parts import DPI, Sheet, areas, fill_of, labels
 from gridmap.maps.words import check_language
 from layers.errors import CrsMismatch, WrongCall
 
@@ -88,6 +88,8 @@ def picture_bytes(
     key: bool = True,
     chosen: str = "",
     attribution: str = "",
+    view: tuple[float, float, float, float] | None = None,
+    sharpness: float = 1.0,
     font: str | os.PathLike[str] | None = None,
 ) -> bytes:
     """A map of micro-grids as the bytes of a PNG or SVG.
@@ -114,6 +116,10 @@ def picture_bytes(
         Whether title, classes with their counts, and sources stand at the right.
     chosen
         Code of a micro-grid to show with a strong border.
+    view
+        What to show: west, south, east, north in the CRS of the micro-grids; None for all that they cover.
+    sharpness
+        Pixels of a PNG for each pixel of `size`: 2 for print, where letters and lines keep their size.
     font
         See `gridmap.maps.fonts.chinese_font`.
 
@@ -138,13 +144,16 @@ def picture_bytes(
         raise WrongCall(f"a picture is png or svg, not {format!r}")
     if not all(SIDES[0] <= side <= SIDES[1] for side in size):
         raise WrongCall(f"a picture is {SIDES[0]} to {SIDES[1]} pixels wide and high, not {size[0]} x {size[1]}")
+    if not 0.5 <= sharpness <= 4:
+        raise WrongCall(f"sharpness is 0.5 to 4, not {sharpness}")
     frames = {name: frame for name, frame in (layers or {}).items() if frame is not None and len(frame)}
     crs = _metric(micro_grids)
     drawn = with_place(micro_grids).to_crs(crs)
     if not len(drawn):
         raise WrongCall("there is no micro-grid with a geometry to draw")
     shown = _measure(drawn, measure, frames)
-    sheet = Sheet.over(drawn.total_bounds, size=size, key=KEY if key else 0, font=chinese_font(font), lang=lang)
+    bounds = drawn.total_bounds if view is None else _box(view, micro_grids.crs, crs)
+    sheet = Sheet.over(bounds, size=size, key=KEY if key else 0, font=chinese_font(font), lang=lang)
     placed = {name: _near(frame, crs, sheet) for name, frame in frames.items() if isinstance(frame, gpd.GeoDataFrame)}
     with ONE_AT_A_TIME, sheet.settings():
         draw_base(sheet, placed, drawn)
@@ -155,15 +164,23 @@ def picture_bytes(
         draw_scale(sheet)
         if key:
             draw_key(sheet, drawn, shown, title=title, attribution=attribution)
-        return saved(sheet, format)
+        return saved(sheet, format, sharpness)
 
 
-def saved(sheet: Sheet, format: str) -> bytes:
+def saved(sheet: Sheet, format: str, sharpness: float = 1.0) -> bytes:
     """The bytes of a drawn sheet; equal sheets give equal bytes."""
     kept = io.BytesIO()
     told = {"Date": None} if format == "svg" else {"Software": "gridmap"}  # no day: equal input, equal bytes
-    sheet.figure.savefig(kept, format=format, metadata=told)
+    sheet.figure.savefig(kept, format=format, metadata=told, dpi=DPI * sharpness)
     return kept.getvalue()
+
+
+def _box(view: tuple[float, float, float, float], given: Any, crs: Any) -> Any:
+    """The box to show, in the CRS of the picture."""
+    west, south, east, north = view
+    if not (west < east and south < north):
+        raise WrongCall(f"a view is west, south, east, north with some ground between, not {view}")
+    return gpd.GeoSeries([shapely.box(*view)], crs=given).to_crs(crs).total_bounds
 
 
 def _metric(micro_grids: gpd.GeoDataFrame) -> Any:
