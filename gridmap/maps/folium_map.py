@@ -45,6 +45,7 @@ def draw(
     near: Iterable[str] = (),
     language_switch: bool = True,
     ways: str = "",
+    notices: str = "",
 ) -> folium.Map:
     """A map of micro-grids that needs no internet: no tiles, no public script.
 
@@ -82,6 +83,8 @@ def draw(
     ways
         Address below which `<ways><building>` tells what a building's households reach on foot, such as "/way/"; the
         card then links each building to it. None without it.
+    notices
+        Address below which `<notices><micro-grid>` is its card for the notice board; "" for no link.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def draw(
         cards = {"url": f"{data}micro_grids/"}
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
-        language_switch=language_switch, layers=shown, cards=cards, ways=ways, **page_facts(),
+        language_switch=language_switch, layers=shown, cards=cards, ways=ways, notices=notices, **page_facts(),
     )
     name = hashlib.sha256(json.dumps([config, documents], sort_keys=True).encode()).hexdigest()[:12]
     folium_map = CityMap(where=assets, name=name, location=(0.0, 0.0), zoom_start=3, min_zoom=3, max_zoom=20)

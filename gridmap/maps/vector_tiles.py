@@ -132,6 +132,7 @@ def draw_tiles(
     assets: str = "/assets/",
     root: str = "/",
     ways: str = "",
+    notices: str = "",
     search: str = "",
     stale: bool = False,
     past: str = "",
@@ -144,7 +145,7 @@ def draw_tiles(
         The city's layers as the server lists them: `version`, `bounds` and `layers`, each with what `VectorTiles`
         needs and `zh`, `en`, `measures`; `background` (None: there is none) is a map of pictures below them: `url`,
         `minzoom`, `maxzoom`, `attribution`, and `shift` (`east_m`, `north_m`) where it is drawn in another datum.
-    title, lang, measure, households, attribution, ways
+    title, lang, measure, households, attribution, ways, notices
         As for `draw`.
     assets
         Address below which the files of `install_assets` are served.
@@ -186,7 +187,7 @@ def draw_tiles(
     ]
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
-        language_switch=False, ways=ways, search=search, stale=stale, past=past,
+        language_switch=False, ways=ways, notices=notices, search=search, stale=stale, past=past,
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
         bounds=document["bounds"], background=document.get("background"),
         values=f"{root}values/{version}/", features=f"{root}feature/{version}/",

@@ -47,7 +47,8 @@ def test_the_pdf_is_one_sheet_with_the_words_of_the_page(clients: dict[str, Flas
     width, height = (round(float(side) / 72 * 25.4) for side in made.pages[0].mediabox[2:])
     assert (width, height) == (210, 297)
     text = made.pages[0].extract_text().replace("\x00", "")
-    for word in (f"微网格{code}"[:8], "网格员", f"员{code}"[:6], "13900000000", "社区食堂", "附近服务", "步行约 240 米 · 4 分钟"):
+    people = (f"微网格{code}"[:8], "网格员", f"员{code}"[:6], "13900000000")
+    for word in (*people, "社区食堂", "附近服务", "步行约 240 米 · 4 分钟"):
         assert word in text, word
     assert content == clients["grid_leader"].get(f"/card/{code}.pdf").data
 

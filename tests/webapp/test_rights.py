@@ -63,7 +63,8 @@ def test_every_role_meets_every_route_as_the_table_says(
             assert answer.status_code in (400, 403) if method == "POST" else answer.status_code == 403, endpoint
         else:
             assert answer.status_code < 500 and answer.status_code != 401, (endpoint, answer.status_code)
-            if method == "GET" and "<" not in str(endpoint) and "micro_grid" not in endpoint and "ways" not in endpoint:
+            own = not any(word in endpoint for word in ("micro_grid", "ways", "cards"))  # those ask for a place as well
+            if method == "GET" and own:
                 assert answer.status_code in (200, 404, 302), (endpoint, answer.status_code)
 
 

@@ -101,7 +101,7 @@ def _facts(meta: dict[str, str]) -> dict[str, Any]:
     band = json.loads(meta.get("settings", "{}")).get("split", {}).get("households", [15, 25, 40])
     return {
         "title": meta.get("name", ""), "lang": current(), "households": (band[0], band[1], band[2]),
-        "attribution": meta.get("attribution", ""), "assets": "/assets/", "ways": "/way/",
+        "attribution": meta.get("attribution", ""), "assets": "/assets/", "ways": "/way/", "notices": "/card/",
     }
 
 

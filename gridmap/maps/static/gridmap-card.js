@@ -176,7 +176,8 @@
         facts.compactness === undefined ? null : fact(gm.t(app, "compactness"), gm.number(app, facts.compactness, 2)),
         facts.parent === undefined ? null : fact(gm.t(app, "grid"), facts.parent),
         facts.valid_from === undefined ? null : fact(gm.t(app, "valid_from"), gm.date(app, facts.valid_from)))),
-      h("p", { class: "gm-actions" }, h("button", { type: "button", class: "gm-button", onclick: () => window.print() }, gm.t(app, "print"))));
+      h("p", { class: "gm-actions" }, h("button", { type: "button", class: "gm-button", onclick: () => window.print() }, gm.t(app, "print")),
+        app.config.notices ? h("a", { class: "gm-button", href: app.config.notices + encodeURIComponent(card.facts.code) }, gm.t(app, "notice")) : null));
   };
 
   gm.thingCard = function (app, layer, props) {
