@@ -18,7 +18,7 @@ from gridmap.progress import Progress, silent
 from gridmap.stores import open_store
 from layers.errors import WrongCall
 
-__all__ = ["Supposed", "suppose", "what_if"]
+__all__ = ["Supposed", "side_by_side", "suppose", "what_if"]
 
 _WORDS = ("status", "coverage", "covered_households", "walk_m_mean")
 
@@ -169,7 +169,7 @@ def suppose(walks: CityWalks, change: Change, *, progress: Progress = silent) ->
         micro_grids, buildings, outcome.walks, held | dict(change.norms or {}), completeness=known
     )
     return Supposed(
-        units=_side_by_side(before, after), outcome=outcome, gaps_before=city.gaps,
+        units=side_by_side(before, after), outcome=outcome, gaps_before=city.gaps,
         titles={norm.key: (norm.zh, norm.en) for norm in table}, verified=_verified(table, change),
     )
 
@@ -178,8 +178,8 @@ def _verified(table: Norms, change: Change) -> dict[str, bool]:
     return {norm.key: norm.distance_verified and norm.key not in (change.norms or {}) for norm in table}
 
 
-def _side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Both tables on one row a unit and kind, the total first."""
+def side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Two tables of `coverage_levels` on one row a unit and kind, the total first, as `Supposed.units` has them."""
     needs = [
         name.removeprefix("covered_") for name in before
         if name.startswith("covered_") and name != "covered_households" and before[name].notna().any()

@@ -18,11 +18,13 @@ from webapp import (
     auth,
     drafts,
     errors,
+    grounds,
     guard,
     language,
     navigation,
     past,
     replies,
+    scenarios,
     searches,
     security,
     store,
@@ -37,6 +39,7 @@ from webapp.views import (
     assets,
     base,
     cards,
+    coverage,
     equity,
     export,
     findings,
@@ -48,6 +51,7 @@ from webapp.views import (
     uploads,
     users,
     ways,
+    what_if,
 )
 from webapp.views import data as data_views
 from webapp.views import past as past_views
@@ -135,12 +139,13 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     CSRFProtect(app)
     for part in (security, language, errors, store, auth, guard, navigation, replies, walks, searches, drafts):
         part.init_app(app)
-    for part in (tiles, tile_values, tile_door, tile_job, base, past):
+    for part in (tiles, tile_values, tile_door, tile_job, base, past, grounds, scenarios):
         part.init_app(app)
     for view in (
         maps, data_views, tile_views, past_views, base,
         export, findings, uploads,
         quality, planning, plans, equity, ways,
+        coverage, what_if,
         search, cards, users, assets,
     ):
         app.register_blueprint(view.bp)

@@ -95,7 +95,7 @@ def init_app(app: Flask) -> None:
 
 
 def _to_the_door() -> ResponseReturnValue:
-    if request.path.startswith(DATA_PATHS):
+    if request.path.startswith(DATA_PATHS) or request.accept_mimetypes.best == "application/json":
         raise Unauthorized
     target = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("auth.login", next=target if target != "/" else None))

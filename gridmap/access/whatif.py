@@ -6,7 +6,7 @@ question then searches one kind again, counts the micro-grids whose doors change
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -20,34 +20,12 @@ from gridmap.access.gap_places import GapPlaces
 from gridmap.access.gaps import Outline, find_gaps, make_ready
 from gridmap.access.held_to import limits
 from gridmap.access.network import WalkNetwork
-from gridmap.access.reach import nearest_of_kinds, place
-from gridmap.access.walk import meet_streets, nearest_facilities, usable_sites
+from gridmap.access.supposing import Change, Supposing, changed_facilities
+from gridmap.access.walk import nearest_facilities
 from gridmap.norms import Norms
 from layers.errors import WrongCall
 
 __all__ = ["Change", "Outcome", "WhatIf"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What is supposed.
-
-    Parameters
-    ----------
-    add
-        New facilities: kind and place, (x, y) in the city's CRS.
-    move
-        Code of a facility -> its new place.
-    close
-        Codes of facilities.
-    norms
-        Kind -> another longest walk in metres.
-    """
-
-    add: Sequence[tuple[str, tuple[float, float]]] = ()
-    move: Mapping[str, tuple[float, float]] | None = None
-    close: Sequence[str] = ()
-    norms: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +83,13 @@ class WhatIf:
     ) -> None:
         require_metres(buildings=buildings, facilities=facilities)
         self._micro_grids, self._buildings, self._facilities = micro_grids, buildings, facilities
-        self._network, self._limit, self._merge, self._outline = network, limit_m, merge_m, outline
+        self._merge, self._outline = merge_m, outline
         self._norms = {limit.kind: limit.metres for limit in limits(norms)}
         self._drawn: dict[bytes, shapely.Geometry] = {}
         placed = facilities[facilities["kind"].isin(list(self._norms))]
         self.metres, self.nearest = nearest_facilities(buildings, placed, network, limit_m=limit_m)
         self._places, self._ready = GapPlaces(buildings, network), make_ready(buildings, merge_m=merge_m)
-        self._doors = place(network, meet_streets(buildings, network))
+        self._supposing = Supposing(buildings, facilities, network, limit_m=limit_m)
         self.coverage = coverage(micro_grids, buildings, self.metres, self._norms, nearest=self.nearest)
         self.gaps = find_gaps(
             buildings, self.metres, self._norms, merge_m=merge_m, outline=outline, drawn=self._drawn,
@@ -131,7 +109,7 @@ class WhatIf:
         touched = {kind for kind, _ in change.add} | set(change.norms or {})
         touched |= set(old.loc[old["code"].isin([*change.close, *(change.move or {})]), "kind"]) & set(norms)
         kinds = tuple(sorted(touched))
-        walks, leads = self._walk(facilities, kinds, kept=set(change.norms or {}))
+        walks, leads = self._supposing.walk(facilities, kinds)
         rows: list[pd.DataFrame] = []
         gained: dict[str, int] = {}
         lost: dict[str, int] = {}
@@ -162,53 +140,10 @@ class WhatIf:
         return Outcome(kinds=kinds, coverage=table, gaps=gaps, gained=gained, lost=lost, walks=walks)
 
     def _changed(self, change: Change) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
-        known = set(self._facilities["code"].dropna())
-        for code in (*change.close, *(change.move or {})):
-            if code not in known:
-                raise WrongCall(f"there is no facility {code!r}; name one of the city by its code")
         norms = dict(self._norms)
         for limit in limits(dict(change.norms or {})):
             norms[limit.kind] = limit.metres
         for kind in [kind for kind, _ in change.add]:
             if kind not in norms:
                 raise WrongCall(f"there is no norm for {kind!r}; the kinds are {', '.join(sorted(norms))}")
-        stay = self._facilities[~self._facilities["code"].isin(list(change.close))]
-        move = dict(change.move or {})
-        if move:
-            spot = [shapely.Point(move[code]) if code in move else None for code in stay["code"]]
-            shapes = [new if new is not None else old for new, old in zip(spot, stay.geometry, strict=True)]
-            stay = stay.set_geometry(gpd.GeoSeries(shapes, index=stay.index, crs=stay.crs))
-        if change.add:
-            more = gpd.GeoDataFrame(
-                {"code": [f"new-{number}" for number in range(1, len(change.add) + 1)],
-                 "kind": [kind for kind, _ in change.add]},
-                geometry=[shapely.Point(spot) for _, spot in change.add], crs=stay.crs,
-            )
-            old = gpd.GeoDataFrame(
-                {"code": stay["code"].to_numpy(), "kind": stay["kind"].to_numpy()}, geometry=stay.geometry.to_numpy(),
-                crs=stay.crs,
-            )
-            stay = pd.concat([old, more], ignore_index=True)
-        return stay, norms
-
-    def _walk(
-        self, facilities: gpd.GeoDataFrame, kinds: Sequence[str], *, kept: set[str]
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Walks and nearest facilities of some kinds, on the doors that have met the streets already."""
-        index = self._buildings.index
-        sites = usable_sites(facilities[facilities["kind"].isin(list(kinds))])
-        at = sites.meet(self._network)
-        found, which = nearest_of_kinds(
-            self._network, self._doors, at, sites.kind[at.row], len(sites.kinds), self._limit
-        )
-        walks, leads = {}, {}
-        for kind in kinds:
-            metres, lead = np.full(len(index), np.nan), np.full(len(index), None, dtype=object)
-            if kind in sites.kinds:
-                number = sites.kinds.index(kind)
-                reached = np.isfinite(found[number])
-                row = self._doors.row[reached]
-                metres[row] = found[number][reached]
-                lead[row] = sites.labels[at.row[which[number][reached]]]
-            walks[kind], leads[kind] = metres, lead
-        return pd.DataFrame(walks, index=index), pd.DataFrame(leads, index=index, dtype=object)
+        return changed_facilities(self._facilities, change), norms

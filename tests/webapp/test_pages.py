@@ -21,7 +21,10 @@ from webapp import create_app
 from webapp.language import translations
 
 #: Beginnings of words that a page puts together: `say("level." ~ level)`.
-_TOLD = ("search.", "nav.", "error.", "level.", "export.", "quality.", "upload.", "equity.", "way.", "plans.")
+_TOLD = (
+    "search.", "nav.", "error.", "level.", "export.", "quality.", "upload.", "equity.", "way.", "plans.", "what_if.js.",
+    "siting.",
+)
 PAGES = ("/", "/export", "/upload", "/findings", "/users", "/missing")
 
 
@@ -164,7 +167,7 @@ def test_a_bug_shows_no_traceback_and_is_written_down(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret details")
 
-    monkeypatch.setattr("webapp.views.maps.draw", broken)
+    monkeypatch.setattr("webapp.city_map.draw", broken)
     with caplog.at_level(logging.ERROR):
         answer = client.get("/")
     assert answer.status_code == 500
@@ -179,7 +182,7 @@ def test_a_busy_store_is_503(fresh: Callable[..., Flask], monkeypatch: pytest.Mo
     def busy(*_: object, **__: object) -> None:
         raise StoreBusy("the city is being written")
 
-    monkeypatch.setattr("webapp.views.maps.draw", busy)
+    monkeypatch.setattr("webapp.city_map.draw", busy)
     assert client.get("/").status_code == 503
 
 

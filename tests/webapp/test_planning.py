@@ -13,30 +13,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
-from gridmap.accounts import hash_password
-from gridmap.pipeline import build
-from gridmap.stores import Account, open_store
+from gridmap.stores import open_store
 from gridmap.verify import verify
-from layers.sample import town
 from tests.webapp.small_city import PASSWORD, log_in, token_of
 from webapp import create_app
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, quick_hashes: None) -> Path:
-    """The sample town, split, with a planner of the district, an office of the street and one of another street."""
-    place = tmp_path_factory.mktemp("plan")
-    for name, frame in town().items():
-        frame.to_file(place / f"{name}.gpkg")
-    build(place, place / "city.gpkg")
-    with open_store(place / "city.gpkg") as store:
-        street = store.read("streets")["code"].iloc[0]
-        for name, role, area in (
-            ("planner", "planner", street[:6]), ("office", "street_office", street),
-            ("elsewhere", "street_office", f"{street[:6]}999"), ("leader", "grid_leader", f"{street}001001"),
-        ):  # fmt: skip
-            store.keep_account(Account(name=name, role=role, area=area, password_hash=hash_password(PASSWORD)))
-    return place / "city.gpkg"
 
 
 @pytest.fixture

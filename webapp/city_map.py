@@ -1,0 +1,75 @@
+"""The city on a map as one person sees it: in vector tiles where it has them, else in whole layers. Pages share it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import folium
+from flask import current_app, url_for
+
+from gridmap.maps import draw
+from gridmap.maps.documents import ON_MAP
+from gridmap.maps.vector_tiles import draw_tiles
+from layers.errors import NotFound
+from webapp.language import current
+from webapp.replies import kept_text
+from webapp.seen import Seen
+from webapp.tiles import get_tiles
+from webapp.views.tiles import layers_document
+
+__all__ = ["city_map", "made_at"]
+
+
+def city_map(seen: Seen, *, measure: str | None = None, past: str = "") -> folium.Map:
+    """The map of what the person sees.
+
+    `measure` colours it at first, the page's own choice without; `past` is as for `draw_tiles`.
+    """
+    meta = seen.meta()
+    return _in_tiles(seen, meta, measure, past) or _in_layers(seen, meta, measure)
+
+
+def _in_tiles(seen: Seen, meta: dict[str, str], measure: str | None, past: str) -> folium.Map | None:
+    """The city in vector tiles; None where it has none, or none that the person may see."""
+    try:
+        version = get_tiles().version()
+    except NotFound:
+        return None
+    document = json.loads(kept_text(f"tiles page {version.name}", lambda: json.dumps(layers_document(seen, version))))
+    if not document["bounds"]:
+        return None
+    stale = version.data_version != meta.get("data_version", "")
+    return draw_tiles(
+        document, **_facts(meta), search=url_for("search.found"), stale=stale, past=past, measure=measure
+    )
+
+
+def _in_layers(seen: Seen, meta: dict[str, str], measure: str | None) -> folium.Map:
+    """The city in whole layers: until its tiles are made."""
+    present = [name for name in seen.layers() if name in ON_MAP]
+    return draw(
+        layers=present, **_facts(meta), data="/data/", language_switch=False, measure=measure,
+        near=[name for name in present if seen.rows(name) > current_app.config["NEAR_ROWS"]],
+    )
+
+
+def _facts(meta: dict[str, str]) -> dict[str, Any]:
+    """What both maps are told of the city."""
+    band = json.loads(meta.get("settings", "{}")).get("split", {}).get("households", [15, 25, 40])
+    return {
+        "title": meta.get("name", ""), "lang": current(), "households": (band[0], band[1], band[2]),
+        "attribution": meta.get("attribution", ""), "assets": "/assets/", "ways": "/way/", "notices": "/card/",
+    }
+
+
+def made_at(meta: dict[str, str]) -> str:
+    """The day the city was computed, as the reader's language writes it; "" where unknown."""
+    try:
+        day = datetime.fromisoformat(meta.get("made_at", ""))
+    except ValueError:
+        return ""
+    if current() == "zh":
+        return f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.day} {day:%b %Y}"

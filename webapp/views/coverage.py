@@ -1,0 +1,100 @@
+"""Whom each kind of facility reaches: a map, the households and groups beyond the norm, units, gaps by rank."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from gridmap.ask_coverage import UNITS, coverage_kinds, coverage_of, coverage_table
+from gridmap.ask_what_if import Step
+from gridmap.maps.assets import outside_links
+from gridmap.maps.page import page_parts
+from gridmap.table_file import TABLE_TYPES, table_file
+from layers.errors import MissingLayer, NotFound
+from webapp.city_map import city_map, made_at
+from webapp.guard import get_seen, get_user, needs
+from webapp.language import current
+from webapp.replies import data_answer, kept_text
+
+__all__ = ["bp"]
+
+bp = Blueprint("coverage", __name__)
+
+#: Rows of the table by unit, and gaps, on the page; the files have all.
+_MOST, _MOST_GAPS = 60, 20
+
+
+def _kinds() -> str:
+    try:
+        return _json(coverage_kinds(get_seen()))
+    except MissingLayer:
+        return "[]"
+
+
+def _one(kind: str) -> str:
+    found = coverage_of(get_seen(), kind)
+    return _json({
+        "kind": found.kind, "norm": found.norm, "needs": found.needs,
+        "units": json.loads(found.units.to_json(orient="records", force_ascii=False)),
+        "gaps": json.loads(found.gaps.to_json(orient="records", force_ascii=False)),
+    })  # fmt: skip
+
+
+@bp.get("/coverage")
+@needs("coverage.view")
+def show() -> ResponseReturnValue:
+    """All kinds, or `kind` in full with the table of the units of a `level`."""
+    kinds = json.loads(kept_text("coverage kinds", _kinds))
+    kind, told, level = request.args.get("kind", ""), None, ""
+    if kind:
+        told = json.loads(kept_text(f"coverage {kind}", lambda: _one(kind)))
+        present = [name for name in UNITS if any(row["level"] == name for row in told["units"])]
+        level = request.args.get("level", "")
+        level = level if level in present else next((name for name in ("communities", *present) if name in present), "")
+        told["levels"] = present
+        told["rows"] = [row for row in told["units"] if row["level"] == level]
+        for gap in told["gaps"]:
+            if gap.get("lon") is not None:
+                gap["step"] = Step(what="add", name=kind, place=(gap["lon"], gap["lat"])).text()
+    seen = get_seen()
+    meta = seen.meta()
+    parts = page_parts(city_map(seen, measure=f"coverage:{kind}" if kind else None))
+    page = render_template(
+        "coverage.html", parts=parts, city=meta.get("name", ""), made=made_at(meta), kinds=kinds, kind=kind, told=told,
+        level=level, most=_MOST, most_gaps=_MOST_GAPS, user=get_user(),
+        known=[row for row in kinds if row["households"] > row["unknown"]],
+        unknown=[row for row in kinds if row["households"] <= row["unknown"]],
+    )
+    assert not outside_links(page), "the map page must ask no other host"
+    return page
+
+
+@bp.get("/coverage.json")
+@needs("coverage.view")
+def figures() -> Response:
+    """The same as JSON: the list of kinds, or one `kind` with units and gaps."""
+    kind = request.args.get("kind", "")
+    return data_answer(f"coverage {kind}", lambda: _one(kind)) if kind else data_answer("coverage kinds", _kinds)
+
+
+@bp.get("/coverage.<any(csv, xlsx):table>")
+@needs("coverage.view")
+def table(table: str) -> Response:
+    """Every unit of a `kind` as a table to take away."""
+    kind = request.args.get("kind", "")
+    try:
+        frame = coverage_table(get_seen(), kind, lang=current())
+    except MissingLayer as error:
+        raise NotFound(str(error)) from error
+    answer = make_response(table_file(frame, table))
+    answer.headers["Content-Type"] = TABLE_TYPES[table]
+    name = "".join(letter for letter in kind if letter.isascii() and (letter.isalnum() or letter == "_"))
+    answer.headers["Content-Disposition"] = f"attachment; filename=coverage-{name or 'kind'}.{table}"
+    return answer
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
