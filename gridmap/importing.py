@@ -19,6 +19,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
+from gridmap.desk_settle import settle
 from gridmap.import_buildings import import_buildings
 from gridmap.import_levels import import_level
 from gridmap.import_match import Changes, compare, keys_of
@@ -40,6 +41,7 @@ from gridmap.micro_grids.attach import attach, attach_findings
 from gridmap.rework import cover_as_before, cover_settings
 from gridmap.stores import Store, open_store
 from gridmap.stores.history import HISTORY
+from gridmap.stores.incident_log import reports_at_desk
 from layers.errors import MissingLayer, NotFound, NotYourArea, WrongCall
 from layers.findings import Findings
 from layers.read import Reading, read_file
@@ -274,7 +276,7 @@ def undo_import(
 def _put_things_back(store: Store, layer: str, steps: pd.DataFrame, table: pd.DataFrame) -> None:
     frame = _restored(store.read(layer), LAYERS[layer], steps)
     store.write_all([(layer, frame), ("imports", table), *_laid_again(store, layer, frame)])
-    _count_rows(store, layer, len(frame))
+    _count_rows(store, layer)
 
 
 def _put_plan_back(store: Any, steps: pd.DataFrame, table: pd.DataFrame) -> None:
@@ -320,7 +322,7 @@ def _keep(store: Store, record: ImportRecord, after: Any, changes: Changes) -> N
         written += _laid_again(store, record.layer, after)
         written += [(record.layer, after), with_steps(store, record, changes.steps)]
     store.write_all(written)
-    _count_rows(store, record.layer, len(after))
+    _count_rows(store, record.layer)
 
 
 def _laid_again(store: Store, layer: str, after: Any) -> list[tuple[str, Any]]:
@@ -334,10 +336,14 @@ def _laid_again(store: Store, layer: str, after: Any) -> list[tuple[str, Any]]:
     return [(name, frame) for name, frame in frames.items() if name in ("border_inbox", "overlaps")]
 
 
-def _count_rows(store: Store, layer: str, count: int) -> None:
+def _count_rows(store: Any, layer: str) -> None:
     """What `gridmap verify` holds the store to: no thing of the input is lost."""
     if layer in ATTACHED:
         came = json.loads(store.meta().get("rows_in", "{}"))
+        if layer == "incidents":
+            settle(store, nearest_m=cover_settings(store).nearest_m)  # what was reported meanwhile
+        with store.snapshot():
+            count = store.count(layer) - (reports_at_desk(store) if layer == "incidents" else 0)
         store.set_meta(rows_in=json.dumps({**came, layer: count}, sort_keys=True))
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import gridmap
 from gridmap.attaching import ATTACHED, attach_layers
 from gridmap.covering import cover
+from gridmap.desk_settle import settle
 from gridmap.engines import Engine
 from gridmap.micro_grids.obstacles import Feasible, wish_of_plan
 from gridmap.micro_grids.split import Split, split_levels
@@ -99,6 +100,7 @@ def build(
     rows_in = {layer: len(source.layers[layer]) for layer in ATTACHED if layer in source.layers}
     with writing(str(city), crs=source.crs) as store:
         keep(store, frames, source, settings, split, rows_in)
+        settle(store, nearest_m=settings.cover.nearest_m)
     progress("done", 1.0)
     micro_grids = frames["micro_grids"]
     return Built(

@@ -17,6 +17,7 @@ from gridmap.access.reasons import titles_of
 from gridmap.access.walk import nearest_facilities
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
 from gridmap.covering import Frames, explained_gaps, walking_network
+from gridmap.desk_settle import settle
 from gridmap.micro_grids.band import Band
 from gridmap.micro_grids.cells import dissolve
 from gridmap.micro_grids.codes import LENGTHS
@@ -83,6 +84,7 @@ def keep_outcome(
         if store.meta().get("data_version", "") != version:
             raise StoreBusy(f"{store.title} was changed by somebody else meanwhile; start again from its present state")
         store.write_all(sorted(frames.items()))
+        settle(store, nearest_m=cover_settings(store).nearest_m)  # what was reported meanwhile
         store.set_meta(**facts)
         if also is not None:
             also(store)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
 from gridmap.covering import READ, cover
+from gridmap.desk_settle import settle
 from gridmap.norms import Norm, Norms, load_norms
 from gridmap.progress import Progress, silent
 from gridmap.settings import CoverSettings
@@ -57,6 +58,7 @@ def attach_again(city: str | Path) -> dict[str, int]:
         for reason, n in frames.get("border_inbox", pd.DataFrame({"reason": []}))["reason"].value_counts().items():
             counts[f"border_inbox {reason}"] = int(n)
         store.write_all(frames.items())
+        settle(store, nearest_m=nearest_m)  # what was reported meanwhile
     return counts
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from gridmap.barriers import hard_lines, parted
 from gridmap.stores import Store
+from gridmap.stores.incident_log import reports_at_desk, untrue_to_log
 from gridmap.tiling import area_outside, missing_area, overlaps, segments
 from layers.errors import MissingLayer
 from layers.schema import LEVEL_PARENTS
@@ -365,8 +366,15 @@ def _kept(city: _City) -> Broken:
     except (KeyError, ValueError, TypeError, AttributeError):
         return ["rows_in"], "the store does not say how many rows came in"
     have = {layer: city.store.count(layer) for layer in came}
+    if "incidents" in have:
+        have["incidents"] -= reports_at_desk(city.store)  # they came in no file
     figure = ", ".join(f"{layer} {have[layer]} of {rows}" for layer, rows in came.items()) or "nothing came in"
     return [layer for layer, rows in came.items() if have[layer] != rows], figure
+
+
+def _desk(city: _City) -> Broken:
+    bad, moved = untrue_to_log(city.store)
+    return bad, f"{moved} incidents with moves"
 
 
 def _coverage(city: _City) -> Broken:
@@ -414,5 +422,6 @@ _PROMISES: tuple[tuple[str, str, str, Callable[[_City], Broken]], ...] = (
     ("barriers", "未无故跨越铁路、河流、围墙", "no micro-grid crosses rail, river or wall without a reason", _barriers),
     ("attached", "每个事物只归一个微网格或注明无", "a thing is in one micro-grid, or said to be in none", _attached),
     ("kept", "组织、设施、事件一条不丢", "no organization, facility or incident is lost", _kept),
+    ("desk", "事件状态与办理记录一致", "the state of every incident is where its moves led", _desk),
     ("coverage", "覆盖率计算一致", "the figures of coverage add up", _coverage),
 )  # fmt: skip

@@ -20,6 +20,7 @@ DEEDS = (
     "gridmap.settings", "gridmap.cli", "gridmap.cli_data", "gridmap.template", "gridmap.importing", "gridmap.from_osm",
     "gridmap.cli_site", "gridmap.city_tiles", "gridmap.cli_tiles", "gridmap.import_match", "gridmap.import_scope",
     "gridmap.import_preview", "gridmap.osm_households", "gridmap.uploads", "gridmap.upload_reading",
+    "gridmap.desk", "gridmap.desk_moves", "gridmap.desk_settle", "gridmap.photos",
 )  # fmt: skip
 
 #: A room under the left folder imports none of these.
@@ -37,7 +38,7 @@ NEVER = {
     "webapp/views": ("webapp.api",),
     "webapp/api": ("webapp.views",),
 }
-GROUND = ("errors", "columns", "schema", "findings", "text")
+GROUND = ("errors", "columns", "schema", "findings", "text", "incidents")
 
 
 def imported_names(path: Path) -> set[str]:

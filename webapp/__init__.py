@@ -43,6 +43,7 @@ from webapp.views import (
     equity,
     export,
     findings,
+    incidents,
     maps,
     planning,
     plans,
@@ -74,9 +75,10 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         request comes from), `CACHE_BYTES` (memory for answers), `NEAR_ROWS` (layers of more rows
         come to the map piece by piece), `TILES` (folder of the city's vector tiles; else GRIDMAP_TILES, else beside
         the city, as `gridmap.city_tiles.tiles_folder` says), `UPLOAD_BYTES` and `UPLOAD_SECONDS` (the largest upload,
-        the longest reading), `UPLOADS` (where files that were sent lie; else beside the secret key),
-        `ADDRESS` (where people reach the service, for QR codes, such as "http://10.0.0.8:8000"; else GRIDMAP_ADDRESS,
-        else as whoever asks reached it), `TILE_JOBS` (whether tiles are made anew after a change),
+        the longest reading), `PHOTO_BYTES` (the largest report with its photos), `UPLOADS` (where files that were
+        sent lie; else beside the secret key), `ADDRESS` (where people reach the service, for QR codes, such as
+        "http://10.0.0.8:8000"; else GRIDMAP_ADDRESS, else as whoever asks reached it), `TILE_JOBS` (whether tiles are
+        made anew after a change),
         `BACKGROUND`, `BACKGROUND_KEY`, `BACKGROUND_DATUM` and `BACKGROUND_ATTRIBUTION` (a background map, see
         `gridmap.maps.underlay.background`; else GRIDMAP_BACKGROUND and so on; none by default).
 
@@ -117,6 +119,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         NEAR_ROWS=12_000,
         MAX_CONTENT_LENGTH=64 * 1024,  # forms only; the upload page takes more from who may import
         UPLOAD_BYTES=200 * 1024 * 1024,
+        PHOTO_BYTES=48 * 1024 * 1024,
         UPLOAD_SECONDS=300.0,
         SESSION_COOKIE_NAME="gridmap",
         SESSION_COOKIE_HTTPONLY=True,
@@ -135,7 +138,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     install_assets(app.config["ASSETS"])
 
     Bootstrap5(app)
-    uploads.init_app(app)
+    for large in (uploads, incidents):  # before the token is looked at, which reads the whole form
+        large.init_app(app)
     CSRFProtect(app)
     for part in (security, language, errors, store, auth, guard, navigation, replies, walks, searches, drafts):
         part.init_app(app)
@@ -143,7 +147,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         part.init_app(app)
     for view in (
         maps, data_views, tile_views, past_views, base,
-        export, findings, uploads,
+        incidents, export, findings, uploads,
         quality, planning, plans, equity, ways,
         coverage, what_if,
         search, cards, users, assets,

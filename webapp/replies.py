@@ -53,7 +53,9 @@ class Kept:
                 self._size -= len(self._items.popitem(last=False)[1])
 
 
-def data_answer(what: str, make: Callable[[], str], *, content_type: str = "application/json") -> Response:
+def data_answer(
+    what: str, make: Callable[[], str], *, content_type: str = "application/json", incidents: bool = False
+) -> Response:
     """An answer with data that the asker may see.
 
     Parameters
@@ -63,12 +65,15 @@ def data_answer(what: str, make: Callable[[], str], *, content_type: str = "appl
         that nobody is given what was made for another.
     make
         Makes the text, where it is not at hand.
+    incidents
+        Whether incidents are in it: then it is made anew after each move of the desk, which leaves the rest of the
+        city as it is.
 
     Returns
     -------
     200 with an ETag, packed where the browser takes that; 304 where the browser has it already.
     """
-    key, version = _key(what)
+    key, version = _key(what, incidents)
     tag = hashlib.sha256(key.encode()).hexdigest()[:32]
     if version and request.if_none_match.contains_weak(tag):
         answer = make_response("", 304)
@@ -99,10 +104,13 @@ def kept_text(what: str, make: Callable[[], str]) -> str:
     return gzip.decompress(_packed(*_key(what), make)).decode()
 
 
-def _key(what: str) -> tuple[str, str]:
+def _key(what: str, incidents: bool = False) -> tuple[str, str]:
     """Key of an answer for who asks, and the city's version ("" where it has none)."""
     seen = get_seen()
-    version = seen.meta().get("data_version", "")
+    facts = seen.meta()
+    version = facts.get("data_version", "")
+    if version and incidents:
+        version = f"{version} {facts.get('incidents_version', '')}"
     return "\n".join([version, seen.user.role, *seen.reach, "", what]), version
 
 

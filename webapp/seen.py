@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,8 +13,12 @@ import pandas as pd
 import pyproj
 
 from gridmap.city_walks import CityWalks, read_walks
+from gridmap.desk import moves, photo, photos
 from gridmap.roles import User, may, reach
 from gridmap.stores import Store
+from gridmap.stores.incident_log import LoggedMove, Photo
+from gridmap.stores.incident_rows import Asked, Found, find_incidents, incident_row
+from gridmap.stores.sql_store import SqlStore
 from layers.errors import NotFound, NotYourArea
 from layers.schema import LAYERS, layer
 
@@ -230,6 +235,69 @@ class Seen:
         # floors of one building lie in one grid
         neighbours = self.read("micro_grids", within=(code[:15],))
         return neighbours[neighbours["stack"] == stack]
+
+    def incidents(
+        self, *, unit: str = "", state: str = "", category: str = "", text: str = "", limit: int, offset: int = 0
+    ) -> Found:
+        """A page of incidents in reach, the newest first; words are looked for only in what the person may read."""
+        if not self.sees("incidents"):
+            return Found(rows=[], total=0)
+        reads = may(self.user, "incident.text.view")
+        asked = Asked(
+            within=self.within((unit,)), state=state, category=category, text=text,
+            search_in=("code", "text", "address") if reads else ("code",),
+        )
+        found = find_incidents(self._sql, asked, limit=limit, offset=offset)
+        return Found(rows=[self._own_facts(row) for row in found.rows], total=found.total)
+
+    def incident(self, code: str) -> dict[str, Any]:
+        """One incident in reach, with its place (`geometry`, in the city's CRS, None where it has none).
+
+        Raises
+        ------
+        NotYourArea, NotFound
+            Where no such incident is in the user's reach, whether or not it exists elsewhere.
+        """
+        row = incident_row(self._sql, code, within=self.reach) if self.sees("incidents") else None
+        if row is None:
+            if self.reach == ("",):
+                raise NotFound(f"there is no incident {code[:60]}; look for it in the list")
+            raise NotYourArea(f"incident {code[:60]} is not in your area; ask the administrator of the city")
+        return self._own_facts(row)
+
+    def incident_moves(self, code: str) -> list[LoggedMove]:
+        """What was done to an incident in reach, without texts that the person may not read."""
+        self.incident(code)
+        found = moves(self._sql, code)
+        return found if may(self.user, "incident.text.view") else [replace(move, text="") for move in found]
+
+    def incident_photos(self, code: str) -> list[Photo]:
+        """The photos of an incident in reach; none for who may not read its text."""
+        self.incident(code)
+        return photos(self._sql, code) if may(self.user, "incident.text.view") else []
+
+    def incident_photo(self, code: str, number: int) -> bytes:
+        """One photo of an incident in reach.
+
+        Raises
+        ------
+        NotFound, NotYourArea
+            No such photo, no such incident in reach, or a role that may not see photos.
+        """
+        self.incident(code)
+        if not may(self.user, "incident.text.view"):
+            raise NotYourArea(f"a {self.user.role} may not see photos; ask the administrator of the city")
+        return photo(self._sql, code, number)
+
+    @property
+    def _sql(self) -> SqlStore:
+        assert isinstance(self._store, SqlStore), "incidents are found by the database"
+        return self._store
+
+    def _own_facts(self, row: dict[str, Any]) -> dict[str, Any]:
+        """What of an incident the person may see."""
+        reads = may(self.user, "incident.text.view")
+        return row if reads else {**row, **dict.fromkeys(_GUARDED["incident.text.view"]["incidents"])}
 
     def _own_columns(self, name: str, frame: Any) -> Any:
         """The frame without what the user may not see; then also without columns that only the file knew."""

@@ -98,7 +98,9 @@ def values_of(seen: Seen, version: Version, tiles: TilesOf, measure: str) -> Val
     if measure not in known:
         raise NotFound(f"{tiles.name} cannot be shown by {measure[:60]!r}; there is {', '.join(known) or 'nothing'}")
     part = _part(tiles.name, measure)
-    key = (version.name, seen.meta().get("data_version", ""), tiles.name, part, seen.user.role, seen.reach)
+    facts = seen.meta()
+    desk = facts.get("incidents_version", "") if part == "incidents" or tiles.name == "incidents" else ""
+    key = (version.name, facts.get("data_version", ""), desk, tiles.name, part, seen.user.role, seen.reach)
     made: Made = current_app.extensions["tile_values"]
     found = made.get(key, lambda: _make(seen, version, tiles, part))
     if measure in found:

@@ -15,6 +15,7 @@ import pandas as pd
 from gridmap.maps.breaks import QUALITATIVE, breaks_by, ramp
 from gridmap.maps.colouring import Measure, kind_titles, measures, packaged_norms
 from gridmap.maps.words import pair
+from layers.incidents import CLOSED
 from layers.schema import layer
 
 __all__ = [
@@ -283,5 +284,5 @@ def incident_values(incidents: pd.DataFrame) -> list[Values]:
 def _is_open(incidents: pd.DataFrame) -> pd.Series:
     closed = incidents["closed_at"].notna() if "closed_at" in incidents else pd.Series(False, incidents.index)
     if "status" in incidents:
-        closed |= incidents["status"].isin(["closed"])
+        closed |= incidents["status"].isin(CLOSED)
     return ~closed

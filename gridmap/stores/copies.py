@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 
 from gridmap.stores.geopackage import GeoPackage
+from gridmap.stores.incident_log import copy_log
 from gridmap.stores.keepers import writing
 from gridmap.stores.sql_store import SqlStore
 from layers.errors import NotFound, WrongCall
@@ -15,9 +16,9 @@ __all__ = ["backup", "copy_store"]
 
 def copy_store(source: SqlStore, url: str | Path) -> None:
     """
-    Copy a city with its facts, layers and accounts, of one moment, in place of what `url` holds.
+    Copy a city with its facts, layers, accounts, moves and photos, of one moment, in place of what `url` holds.
 
-    Accounts that only the other city had stay there.
+    Accounts that only the other city had stay there; its moves and photos do not, since its incidents go.
 
     Raises
     ------
@@ -43,12 +44,14 @@ def copy_store(source: SqlStore, url: str | Path) -> None:
         if _same(source, url):
             raise WrongCall(f"{source.title} cannot be copied onto itself; name another city")
         frames = [(name, source.read(name)) for name in source.layers()]
-    with writing(url, crs=crs, **meta) as target:
-        target.write_all(frames)
-        # the copy holds the same data, so caches of it stay true
-        target.set_meta(**meta)
-        for account in accounts:
-            target.keep_account(account)
+        with writing(url, crs=crs, **meta) as target:
+            # first, since the layer is held to the log
+            copy_log(source, target)
+            target.write_all(frames)
+            # the copy holds the same data, so caches of it stay true
+            target.set_meta(**meta)
+            for account in accounts:
+                target.keep_account(account)
 
 
 def backup(store: SqlStore, file: str | Path) -> Path:

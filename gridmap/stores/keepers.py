@@ -16,6 +16,7 @@ from sqlalchemy import delete
 
 from gridmap.stores.frames import metric
 from gridmap.stores.geopackage import GeoPackage
+from gridmap.stores.incident_log import put_back
 from gridmap.stores.migrations import check_version, found, lay_ground, migrate_store
 from gridmap.stores.postgis import Postgis
 from gridmap.stores.sql_store import RESERVED, SqlStore, check_facts, new_version
@@ -115,9 +116,10 @@ def writing(url: str | Path, *, crs: Any, **meta: str) -> Iterator[SqlStore]:
     A city built anew: whole when the block ends well, as if nothing had been when it does not.
 
     A new GeoPackage grows under another name in the same folder and takes its own at the end. A city that exists
-    is rewritten within one transaction: readers see the old one until the end, its accounts stay, facts and layers
-    that are not written again go. Compute first and then open the block, since nobody else can write meanwhile; in
-    PostGIS readers wait too, where a layer gets other columns or another CRS than it had.
+    is rewritten within one transaction: readers see the old one until the end, its accounts and the log of incidents
+    stay, facts and layers that are not written again go; reports of the desk are rows again. Compute first and then
+    open the block, since nobody else can write meanwhile; in PostGIS readers wait too, where a layer gets other
+    columns or another CRS than it had.
 
     Parameters
     ----------
@@ -161,6 +163,7 @@ def writing(url: str | Path, *, crs: Any, **meta: str) -> Iterator[SqlStore]:
             migrate_store(store)
             _empty(store, connection, known, meta)
         yield store
+        put_back(store, connection)
 
 
 def keeper(url: str | Path, busy_seconds: float = BUSY_SECONDS) -> SqlStore:
@@ -236,7 +239,7 @@ def _new_file(path: Path, crs: pyproj.CRS, meta: dict[str, str]) -> GeoPackage:
 
 
 def _empty(store: SqlStore, connection: Any, crs: pyproj.CRS, meta: dict[str, str]) -> None:
-    """Leave a store as a new one is, but for its accounts."""
+    """Leave a store as a new one is, but for its accounts and the log of incidents."""
     facts = store.control["gridmap_meta"]
     connection.execute(delete(facts).where(facts.c.key.not_in(RESERVED)))
     store.put_facts(connection, {"crs": crs.to_wkt("WKT2_2019"), "data_version": new_version(), **meta})

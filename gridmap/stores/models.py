@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table
+from sqlalchemy import BigInteger, Column, Identity, Integer, LargeBinary, MetaData, Table, UniqueConstraint
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import UserDefinedType
 
@@ -36,6 +36,8 @@ _POSTGRESQL = {
 _RESERVED = frozenset({
     FID, GEOM, "ogc_fid", "rowid", "_rowid_", "oid", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid",
 })
+#: Further columns by which the rows of a long list are found and sorted.
+_LISTED = {"incidents": ("category", "reported_at", "closed_at")}
 _UNSAFE = re.compile(r"[^\w]+")
 
 
@@ -85,12 +87,12 @@ class Kept:
 
 def control_tables(schema: str | None) -> dict[str, Table]:
     """
-    The store's own tables by name: meta, steps, columns and accounts.
+    The store's own tables by name: meta, steps, columns, accounts, and the desk of incidents.
 
     Examples
     --------
     >>> sorted(control_tables(None))
-    ['accounts', 'gridmap_columns', 'gridmap_meta', 'gridmap_steps']
+    ['accounts', 'gridmap_columns', 'gridmap_meta', 'gridmap_steps', 'incident_moves', 'incident_photos']
     """
     text, integer = Kind("text"), Kind("integer")
     metadata = MetaData(schema=schema)
@@ -115,6 +117,26 @@ def control_tables(schema: str | None) -> dict[str, Table]:
         Column("role", text, nullable=False), Column("area", text, nullable=False),
         Column("password_hash", text, nullable=False), Column("active", Kind("boolean"), nullable=False),
         Column("created_at", text, nullable=False),
+    )
+    # a log: rows are added and never changed, so that no move is lost and each has its place
+    Table(
+        "incident_moves", metadata,
+        Column("code", text, primary_key=True),
+        Column("number", integer, primary_key=True, autoincrement=False),
+        Column("move", text, nullable=False),
+        Column("by", text, nullable=False), Column("role", text, nullable=False), Column("at", text, nullable=False),
+        Column("text", text, nullable=False), Column("from_state", text), Column("to_state", text, nullable=False),
+        Column("key", text), Column("facts", text, nullable=False),
+        # what a phone sends twice is one move
+        UniqueConstraint("by", "key", name="incident_moves_once"),
+    )
+    Table(
+        "incident_photos", metadata,
+        Column("code", text, primary_key=True),
+        Column("number", integer, primary_key=True, autoincrement=False),
+        Column("move", integer, nullable=False),
+        Column("width", integer, nullable=False), Column("height", integer, nullable=False),
+        Column("content", LargeBinary, nullable=False),
     )
     return {table.name: table for table in metadata.tables.values()}
 
@@ -151,7 +173,7 @@ def index_columns(layer: Layer) -> list[str]:
     >>> index_columns(layer("buildings"))
     ['code', 'micro_grid']
     """
-    wanted = dict.fromkeys((*layer.key[:1], "code", "micro_grid", "area"))
+    wanted = dict.fromkeys((*layer.key[:1], "code", "micro_grid", "area", *_LISTED.get(layer.name, ())))
     return [name for name in wanted if name in layer]
 
 

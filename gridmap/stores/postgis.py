@@ -137,6 +137,8 @@ class Postgis(SqlStore):
         for column, kind in wanted.items():
             if old.get(column) != kind:
                 self._run(connection, f"ALTER TABLE {name} ADD {_quote(column)} {compiler.process(Kind(kind))}")
+                if column in index_columns(ready.layer):  # a column that went took its index along
+                    self._run(connection, f'CREATE INDEX "ix_{ready.layer.name}_{column}" ON {name} ("{column}")')
 
     def _declare(self, connection: Connection, table: Table, declared: str | None, srid: int) -> None:
         """SRID and type as constraints, from which QGIS learns them; a typmod would refuse heights.

@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from gridmap.stores.base import Account, Store
 from gridmap.stores.frames import Ready, make_ready, schema_columns, to_frame
 from gridmap.stores.history import with_past
+from gridmap.stores.incident_log import put_back
 from gridmap.stores.models import FID, GEOM, Kept, control_tables, layer_table
 from gridmap.stores.scope import CODE_OF, LEVEL_OF, covering, starts_with, valid_on
 from layers.errors import GridmapError, StoreBusy, WrongCall
@@ -362,6 +363,8 @@ class SqlStore(Store, ABC):
             for item in ready:
                 self.fresh_layer(connection, item, crs)
                 self.put_kept(connection, item.layer.name, item.kept)
+            if "incidents" in names:
+                put_back(self, connection)
             self.put_facts(connection, {"data_version": new_version()})
 
     # accounts

@@ -36,7 +36,7 @@ TOWER = shapely.Polygon([(100, 0), (200, 0), (200, 100), (200, 200), (100, 200)]
 EXCLAVE = box(1000, 0, 1010, 10)
 PROMISES = [
     "codes", "connected", "disjoint", "stacks", "tiled", "segments", "nested", "buildings", "footprints", "households",
-    "households_total", "within_band", "reasons", "barriers", "attached", "kept",
+    "households_total", "within_band", "reasons", "barriers", "attached", "kept", "desk",
     "coverage",
 ]  # fmt: skip
 

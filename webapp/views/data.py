@@ -47,7 +47,8 @@ def layer(name: str) -> Response:
         more = {other: seen.read(other) for other in ("coverage", "incidents") if seen.sees(other)}
         return micro_grids_document(frame, coverage=more.get("coverage"), incidents=more.get("incidents"))
 
-    return data_answer(f"{name}.geojson {box} {today}", make, content_type="application/geo+json")
+    counts = name in ("incidents", "micro_grids")
+    return data_answer(f"{name}.geojson {box} {today}", make, content_type="application/geo+json", incidents=counts)
 
 
 @bp.get("/<name>.json")
@@ -78,7 +79,7 @@ def micro_grid(code: str) -> Response:
         card = micro_grid_cards(grids, {**layers, "nearest": seen.nearest(code)})[code]
         return _json(card)
 
-    return data_answer(f"micro_grids/{code}", make)
+    return data_answer(f"micro_grids/{code}", make, incidents=True)
 
 
 def _json(value: Any) -> str:

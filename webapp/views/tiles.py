@@ -93,7 +93,8 @@ def values(version: str, layer: str, measure: str) -> Response:
         found = values_of(seen, shown, known, measure)
         return _json(values_document(found, layer, method=method, classes=int(classes)))
 
-    return data_answer(f"values {shown.name} {layer} {measure} {method} {int(classes)}", make)
+    counts = layer == "incidents" or measure in ("incidents", "incidents_open")
+    return data_answer(f"values {shown.name} {layer} {measure} {method} {int(classes)}", make, incidents=counts)
 
 
 @bp.get("/feature/<version>/<layer>/<int:number>.json")
@@ -154,7 +155,10 @@ def _feature(version: str, layer: str, number: int) -> Response:
         raise NotYourArea(f"this is not in your area; ask the administrator of the city about {layer}")
     if not 0 < number <= known.count:
         raise NotFound(f"there is no such thing in {layer}; ask for /tiles/layers.json again")
-    return data_answer(f"feature {shown.name} {layer} {number}", lambda: _json(_card(seen, known, number)))
+    counts = layer in ("incidents", "micro_grids")
+    return data_answer(
+        f"feature {shown.name} {layer} {number}", lambda: _json(_card(seen, known, number)), incidents=counts
+    )
 
 
 def _card(seen: Seen, known: TilesOf, number: int) -> dict[str, Any]:

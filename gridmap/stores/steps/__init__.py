@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from gridmap.stores.sql_store import SqlStore
-from gridmap.stores.steps import s0001_layers_and_accounts
+from gridmap.stores.steps import s0001_layers_and_accounts, s0002_incident_desk
 
 __all__ = ["STEPS", "Step"]
 
@@ -23,4 +23,7 @@ class Step:
 
 
 #: Every step, in order.
-STEPS: tuple[Step, ...] = (Step(1, "layers and accounts", s0001_layers_and_accounts.run),)
+STEPS: tuple[Step, ...] = (
+    Step(1, "layers and accounts", s0001_layers_and_accounts.run),
+    Step(2, "incident desk", s0002_incident_desk.run),
+)

@@ -18,6 +18,8 @@ from gridmap.stores.steps import STEPS, Step
 from layers.errors import DataBroken, NotACity, StoreTooNew, StoreTooOld
 
 CRS = "EPSG:4549"
+#: The number of a step that comes after those there are.
+NEXT = len(STEPS) + 1
 
 
 @pytest.fixture
@@ -61,31 +63,32 @@ def test_a_new_city_is_up_to_date(store: SqlStore) -> None:
 
 
 def test_a_step_is_taken_once(store: SqlStore) -> None:
-    steps = (*STEPS, Step(2, "extra table", add_table))
+    steps = (*STEPS, Step(NEXT, "extra table", add_table))
     assert migrate_store(store, steps) == ["extra table"]
     # a second run would fail to make the table again
     assert migrate_store(store, steps) == []
-    assert "extra" in tables(store) and [number for number, *_ in steps_taken(store)] == [1, 2]
+    assert "extra" in tables(store) and [number for number, *_ in steps_taken(store)] == [*range(1, NEXT + 1)]
     assert store.read("staff")["name"].tolist() == ["王"] and store.meta()["name"] == "玉溪里"
 
 
 def test_a_step_that_fails_leaves_nothing_and_keeps_the_ones_before(store: SqlStore) -> None:
-    steps = (*STEPS, Step(2, "extra table", add_table), Step(3, "bad", fail_halfway))
+    steps = (*STEPS, Step(NEXT, "extra table", add_table), Step(NEXT + 1, "bad", fail_halfway))
     with pytest.raises(ZeroDivisionError):
         migrate_store(store, steps)
     assert "extra" in tables(store) and "half" not in tables(store) and store.meta()["name"] == "玉溪里"
-    assert [number for number, *_ in steps_taken(store)] == [1, 2]
-    assert migrate_store(store, (*steps[:2], Step(3, "mended", lambda *_: None))) == ["mended"]
+    assert [number for number, *_ in steps_taken(store)] == [*range(1, NEXT + 1)]
+    assert migrate_store(store, (*steps[:NEXT], Step(NEXT + 1, "mended", lambda *_: None))) == ["mended"]
 
 
 def test_a_city_of_another_version_is_told_what_to_do(store: SqlStore) -> None:
-    later = (*STEPS, Step(2, "extra table", add_table))
-    with pytest.raises(StoreTooOld, match=r"version 1 and this gridmap works with 2; run gridmap migrate"):
+    later = (*STEPS, Step(NEXT, "extra table", add_table))
+    with pytest.raises(StoreTooOld, match=rf"version {NEXT - 1} and .* works with {NEXT}; run gridmap migrate"):
         check_version(store, later)
     migrate_store(store, later)
     check_version(store, later)
     for door in (open_store, migrate):
-        with pytest.raises(StoreTooNew, match=r"version 2 and this gridmap knows up to 1; install a newer gridmap"):
+        told = rf"version {NEXT} and .* knows up to {NEXT - 1}; install a newer gridmap"
+        with pytest.raises(StoreTooNew, match=told):
             door(store.url)
 
 

@@ -1,0 +1,168 @@
+"""Incidents found a page at a time: filters and order are the database's, so that a long list costs no more.
+
+A page of the newest among 200,000 takes milliseconds: where many rows fit, the index by time is walked until the page
+is full; where few do, those are sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Select, Table, and_, false, func, or_, select
+
+from gridmap.stores.models import FID, GEOM, Kept
+from gridmap.stores.scope import starts_with
+from gridmap.stores.single_rows import open_table
+from layers.incidents import CLOSED, OPEN, STATES
+
+if TYPE_CHECKING:
+    from gridmap.stores.sql_store import SqlStore
+
+__all__ = ["MOST_COUNTED", "Asked", "Found", "categories_of", "find_incidents", "incident_row"]
+
+#: Counting stops here: nobody turns to page 200.
+MOST_COUNTED = 10_000
+#: From so many fitting rows on the index by time is walked instead of sorting them.
+_MANY = 4_000
+
+#: What of an incident is read.
+COLUMNS = (
+    "code", "category", "status", "source", "reported_at", "closed_at", "text", "address", "micro_grid", "grid",
+    "community", "attached_by", "attach_distance_m",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is looked for: area codes; `state` is "open", "closed", a state or ""; words in `search_in`."""
+
+    within: Sequence[str]
+    state: str = ""
+    category: str = ""
+    text: str = ""
+    search_in: Sequence[str] = ("code", "text", "address")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A page of rows, the newest first, and how many there are in all, counted up to `MOST_COUNTED`."""
+
+    rows: list[dict[str, Any]]
+    total: int
+
+
+def find_incidents(store: SqlStore, asked: Asked, *, limit: int, offset: int = 0) -> Found:
+    """A page of incidents, the newest first; those without a time come last."""
+    with store.reading() as connection:
+        found = open_table(store, connection, "incidents")
+        if found is None:
+            return Found(rows=[], total=0)
+        table, kept = found
+        conditions = _conditions(table, kept, asked)
+        counted = select(table.c[FID]).where(*conditions).limit(MOST_COUNTED + 1).subquery()
+        total = int(connection.execute(select(func.count()).select_from(counted)).scalar_one())
+        if not total or offset >= total:
+            return Found(rows=[], total=total)
+        when = table.c[kept["reported_at"].column]
+        order = (when.desc().nulls_last(), table.c[FID].desc())
+        query = _query(store, table, kept)
+        if total > _MANY:
+            query = query.where(*conditions).order_by(*order)
+        else:
+            # all that fit first, and then their order: an index by time would be walked to its end for a few
+            fitting = select(table.c[FID].label("fid"), when.label("at")).where(*conditions).limit(_MANY).subquery()
+            newest = select(fitting.c.fid).order_by(fitting.c.at.desc().nulls_last(), fitting.c.fid.desc())
+            page = connection.execute(newest.limit(limit).offset(offset)).scalars().all()
+            query, offset = query.where(table.c[FID].in_(page)).order_by(*order), 0
+        rows = connection.execute(query.limit(limit).offset(offset)).all()
+        return Found(rows=[_row(store, row, kept) for row in rows], total=total)
+
+
+def incident_row(store: SqlStore, code: str, *, within: Sequence[str] = ("",)) -> dict[str, Any] | None:
+    """One incident within the areas, with `geometry` (None where it has no place); None where there is none."""
+    with store.reading() as connection:
+        return row_of(store, connection, code, within=within)
+
+
+def row_of(
+    store: SqlStore, connection: Connection, code: str, *, within: Sequence[str] = ("",)
+) -> dict[str, Any] | None:
+    """The same within a transaction."""
+    found = open_table(store, connection, "incidents")
+    if found is None:
+        return None
+    table, kept = found
+    query = _query(store, table, kept, geometry=True).where(table.c[kept["code"].column] == code)
+    row = connection.execute(query.where(starts_with(table.c[kept["micro_grid"].column], within)).limit(1)).first()
+    if row is None:
+        return None
+    place = store._geometries([row[-1]])[0]
+    return {**_row(store, row, kept), "geometry": None if place is None or place.is_empty else place}
+
+
+def categories_of(store: SqlStore) -> list[str]:
+    """What incidents of the city are about: every category there is, in order."""
+    with store.reading() as connection:
+        found = open_table(store, connection, "incidents")
+        if found is None:
+            return []
+        column = found[0].c[found[1]["category"].column]
+        return sorted(row[0] for row in connection.execute(select(column).where(column.is_not(None)).distinct()))
+
+
+def _query(store: SqlStore, table: Table, kept: dict[str, Kept], *, geometry: bool = False) -> Select[Any]:
+    columns = [table.c[kept[name].column].label(f"as_{name}") for name in COLUMNS if name in kept]
+    return select(*columns, store._geometry_column(table).label(GEOM)) if geometry else select(*columns)
+
+
+def _conditions(table: Table, kept: dict[str, Kept], asked: Asked) -> list[Any]:
+    def column(name: str) -> Any:
+        return table.c[kept[name].column]
+
+    conditions = [starts_with(column("micro_grid"), asked.within)]
+    status, closed = column("status"), column("closed_at")
+    is_closed = or_(closed.is_not(None), status.in_(CLOSED))
+    is_open = and_(closed.is_(None), or_(status.is_(None), status.not_in(CLOSED)))
+    if asked.state == "open":
+        conditions.append(is_open)
+    elif asked.state == "closed":
+        conditions.append(is_closed)
+    elif asked.state in STATES:
+        # what a file calls otherwise is reported or closed, as `gridmap.desk_moves.state_of_row` has it
+        own = status == asked.state
+        if asked.state == OPEN[0]:
+            own = or_(own, status.is_(None), status.not_in(STATES))
+        conditions += [own, is_open if asked.state in OPEN else is_closed]
+    elif asked.state:
+        conditions.append(false())
+    if asked.category:
+        conditions.append(column("category") == asked.category)
+    if asked.text:
+        words = asked.text.lower()
+        conditions.append(or_(*(
+            func.lower(column(name)).contains(words, autoescape=True) for name in asked.search_in if name in kept
+        )))
+    return conditions
+
+
+def _row(store: SqlStore, row: Any, kept: dict[str, Kept]) -> dict[str, Any]:
+    found = {name: getattr(row, f"as_{name}", None) for name in COLUMNS}
+    for name in ("reported_at", "closed_at"):
+        found[name] = _moment(found[name], kept[name].kind)
+    return found
+
+
+def _moment(value: Any, kind: str) -> datetime | None:
+    """A time as the clock on the wall shows it here, whatever the database gives."""
+    if value is None:
+        return None
+    try:
+        read = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).rstrip("Z"))
+    except ValueError:
+        return None  # written by another program
+    if kind == "datetime_utc":
+        return read.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+    return read.replace(tzinfo=None)
