@@ -45,6 +45,7 @@ from webapp.views import (
     findings,
     incidents,
     maps,
+    mine,
     planning,
     plans,
     quality,
@@ -150,7 +151,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         incidents, export, findings, uploads,
         quality, planning, plans, equity, ways,
         coverage, what_if,
-        search, cards, users, assets,
+        search, cards, users, assets, mine,
     ):
         app.register_blueprint(view.bp)
     return app

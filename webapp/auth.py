@@ -89,7 +89,7 @@ def init_app(app: Flask) -> None:
 def login() -> ResponseReturnValue:
     """The form, and what was typed into it."""
     if current_user.is_authenticated:
-        return redirect(url_for("maps.show"))
+        return redirect(_home())
     form = LoginForm()
     status = 200
     if form.validate_on_submit():
@@ -110,7 +110,7 @@ def login() -> ResponseReturnValue:
                 if lang:
                     session["lang"] = lang
                 login_user(LoggedIn(account))
-                return redirect(_next())
+                return redirect(_next(account))
             for kind, key in keys.items():
                 attempts[kind].failed(key)
             flash(say("login.wrong"), "danger")
@@ -133,9 +133,15 @@ def _known(name: str, password: str) -> Account | None:
     return account if account is not None and account.active and fits else None
 
 
-def _next() -> str:
+def _next(account: Account) -> str:
     """Where the person wanted to go: a page of ours, never another host."""
     target = request.args.get("next", "")
-    # browsers take //host and /\host for another host
+    # browsers take //host and /\\host for another host
     ours = target.startswith("/") and not target.startswith("//") and "\\" not in target
-    return target if ours else url_for("maps.show")
+    return target if ours else _home(account.role)
+
+
+def _home(role: str | None = None) -> str:
+    """The page that a role begins with: people of a grid with their own micro-grid, all others with the map."""
+    role = current_user.user.role if role is None else role
+    return url_for("mine.show" if role in ("grid_leader", "grid_member") else "maps.show")

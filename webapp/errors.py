@@ -42,7 +42,9 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def forged(error: CSRFError) -> Response:
-        return _answer(400, say("error.form_expired"))
+        answer = _answer(400, say("error.form_expired"))
+        answer.headers["X-Gridmap-Form"] = "expired"  # a script that sends a form may fetch a token and send it again
+        return answer
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

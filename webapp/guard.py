@@ -21,7 +21,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 #: The right of routes that need no login: the login page itself, scripts and styles.
 PUBLIC = "public"
 #: Addresses that scripts ask, which want JSON and no page to log in.
-DATA_PATHS = ("/data/", "/tiles/", "/values/", "/feature/", "/base/", "/past/")
+DATA_PATHS = ("/data/", "/tiles/", "/values/", "/feature/", "/base/", "/past/", "/mine/")
 #: Routes of libraries, which we cannot mark: their files are the same for everyone.
 _LIBRARY_FILES = frozenset({"static", "bootstrap.static"})
 

@@ -21,7 +21,7 @@ def policy(mark: str) -> str:
     """The content security policy: nothing but our own files and marked tags, no frame, no other host."""
     return (
         f"default-src 'none'; script-src 'nonce-{mark}'; worker-src 'self'; style-src 'self' 'nonce-{mark}'; "
-        "img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; "
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
         "form-action 'self'; frame-ancestors 'none'"
     )
 

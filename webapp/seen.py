@@ -34,6 +34,8 @@ _GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
 #: Layers of what lies on the ground for everyone to see, and how far around one's area a map shows it, metres.
 GROUND = ("roads", "water", "green", "barriers")
 AROUND_M = 300.0
+#: How far an organization may be from a micro-grid to be called near, metres in a straight line.
+NEAR_M = 1000.0
 
 Box = tuple[float, float, float, float]
 
@@ -178,6 +180,24 @@ class Seen:
             named = unit["name"].iloc[0] if len(unit) and "name" in unit else None
             names.append(named if isinstance(named, str) and named else code[:digits])
         return names
+
+    def organizations_near(self, code: str, *, most: int = 8) -> pd.DataFrame:
+        """Organizations nearest to a micro-grid in reach, with `distance_m` in a straight line; 0 in it.
+
+        One across the border of one's area may help too: its name and kind are given, and nothing else.
+        """
+        if not self.sees("organizations"):
+            return pd.DataFrame(columns=["code", "name", "kind", "distance_m"])
+        place = self.micro_grid(code).geometry.union_all()
+        west, south, east, north = place.buffer(NEAR_M).bounds if not place.is_empty else (0.0, 0.0, 0.0, 0.0)
+        found = self._own_columns("organizations", self._store.read("organizations", bbox=(west, south, east, north)))
+        found = found.assign(distance_m=found.distance(place).round())
+        found = found[found["distance_m"] <= NEAR_M].sort_values(["distance_m", "code"], kind="stable").head(most)
+        own = found["micro_grid"].astype("object").map(lambda at: isinstance(at, str) and at.startswith(self.reach))
+        plain = pd.DataFrame(found.drop(columns=found.geometry.name))
+        open_to_all = plain.columns.isin(["code", "name", "kind", "distance_m"])
+        plain.loc[~own.to_numpy(dtype=bool), plain.columns[~open_to_all]] = None
+        return plain
 
     def count(self, name: str, *, within: Sequence[str] = ("",)) -> int:
         """How many rows of a layer the user may see."""

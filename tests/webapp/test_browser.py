@@ -98,7 +98,7 @@ class Visit:
         self.page.route("**/*", self._gate)
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(f"{address}/login")
+        self.page.goto(f"{address}/login?next=/")  # the map, also for who begins elsewhere
         self.page.fill("#name", name)
         self.page.fill("#password", PASSWORD)
         self.page.click("button[type=submit]")

@@ -23,7 +23,7 @@ from webapp.language import translations
 #: Beginnings of words that a page puts together: `say("level." ~ level)`.
 _TOLD = (
     "search.", "nav.", "error.", "level.", "export.", "quality.", "upload.", "equity.", "way.", "plans.", "what_if.js.",
-    "siting.",
+    "siting.", "mine.",
 )
 PAGES = ("/", "/export", "/upload", "/findings", "/users", "/missing")
 

@@ -43,7 +43,9 @@ def test_every_route_has_a_right(app: Flask) -> None:
 
 def test_only_the_door_and_files_are_public(app: Flask) -> None:
     public = {endpoint for endpoint, _, _ in routes(app) if right_of(app, endpoint) == PUBLIC}
-    assert public == {"static", "bootstrap.static", "assets.file", "auth.login", "auth.logout"}
+    assert public == {
+        "static", "bootstrap.static", "assets.file", "auth.login", "auth.logout", "mine.worker", "mine.manifest",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("role", [*AREAS, "nobody"])
@@ -65,7 +67,7 @@ def test_every_role_meets_every_route_as_the_table_says(
         else:
             assert answer.status_code < 500 and answer.status_code != 401, (endpoint, answer.status_code)
             # those ask for a place as well
-            placed = ("micro_grid", "ways", "cards", "incidents.one", "incidents.photo")
+            placed = ("micro_grid", "ways", "cards", "mine.unit", "incidents.one", "incidents.photo")
             own = not any(word in endpoint for word in placed)
             if method == "GET" and own:
                 assert answer.status_code in (200, 404, 302), (endpoint, answer.status_code)

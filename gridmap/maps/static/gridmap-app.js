@@ -3,13 +3,15 @@
   "use strict";
   const h = gm.h;
   gm.FONT = '"PingFang SC", "Microsoft YaHei", "Noto Sans SC", "Noto Sans CJK SC", system-ui, sans-serif';
+  const FLICK = 0.5; // pixels a millisecond from which on a hand that lets the sheet go throws it
   const POINTS = ["facilities", "organizations", "incidents"];
 
   /* `tiles`: a layer of vector tiles where the data come as such, else nothing: they come as GeoJSON. */
   gm.start = function (map, id, tiles) {
     const root = document.getElementById(id);
     const read = (name) => JSON.parse(document.getElementById(`${id}-${name}`).textContent);
-    const app = tiles ? new gm.CityApp(map, root, read("config"), read, tiles) : new App(map, root, read("config"), read);
+    const own = gm.pageOf || ((kind) => kind); // a page of one's own builds on the map's
+    const app = new (own(tiles ? gm.CityApp : App))(map, root, read("config"), read, tiles);
     gm.app = app;
     app.ready = app.load().catch((problem) => app.say(gm.t(app, "load_failed"), problem));
     return app;
@@ -28,16 +30,24 @@
       this.points = tiles ? new gm.TilePoints(this, POINTS) : new gm.Points(this, POINTS).addTo(map);
       this.labels = new gm.Labels(this);
       L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
-      this.panel = tiles ? new gm.CityPanel(this) : new gm.Panel(this);
+      this.panel = this.makePanel();
       this.card = h("aside", { class: "gm-card", hidden: true, "aria-live": "polite", tabindex: "-1" });
       this.note = h("p", { class: "gm-note", role: "status", hidden: true });
       this.tools = h("div", { class: "gm-tools" });
       root.append(this.card, this.tools, this.note);
-      this.sheet = new gm.Sheet(this);
+      this.sheet = this.makeSheet();
       this.panel.build();
       this.buildTools();
       this.listen();
       if (!tiles) this.labels.addTo(map);
+    }
+
+    makePanel() {
+      return new gm.Panel(this);
+    }
+
+    makeSheet() {
+      return new gm.Sheet(this);
     }
 
     /* What the address asks for. */
@@ -362,20 +372,24 @@
         const height = Math.max(96, Math.min(window.innerHeight - 40, start.height + start.y - event.clientY));
         app.root.style.setProperty("--gm-sheet", `${height}px`);
         start.moved = Math.abs(start.y - event.clientY) > 8 || start.moved;
+        start.speed = (start.last - event.clientY) / Math.max(1, event.timeStamp - start.at); // pixels a millisecond, up
+        Object.assign(start, { last: event.clientY, at: event.timeStamp });
       };
       const end = () => {
         if (!start) return;
         if (start.moved) {
           const height = this.height();
-          const stops = Object.entries(this.stops());
-          this.set(stops.sort((a, b) => Math.abs(a[1] - height) - Math.abs(b[1] - height))[0][0]);
+          const stops = Object.entries(this.stops()).sort((a, b) => Math.abs(a[1] - height) - Math.abs(b[1] - height));
+          // a flick goes on to the next stop, a slow hand to the nearest
+          const onward = Math.abs(start.speed) > FLICK ? stops.find(([, to]) => (to - height) * start.speed > 0) : null;
+          this.set((onward || stops[0])[0]);
         }
         app.root.classList.remove("gm-dragging");
         start = null;
       };
       app.root.addEventListener("pointerdown", (event) => {
         if (!app.narrow || !event.target.closest(".gm-handle, .gm-head, .gm-card-head") || event.target.closest(".gm-close, .gm-language")) return;
-        start = { y: event.clientY, height: this.height() };
+        start = { y: event.clientY, height: this.height(), speed: 0, last: event.clientY, at: event.timeStamp };
         app.root.classList.add("gm-dragging");
       });
       window.addEventListener("pointermove", move);

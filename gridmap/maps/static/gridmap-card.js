@@ -157,6 +157,9 @@
       known.map((need) => h("div", { class: "gm-need" }, h("dd", null, gm.number(app, card.needs[need.name])), h("dt", null, gm.title(app, need))))));
   }
 
+  /* The parts of the card, for pages that put them elsewhere. */
+  gm.cardParts = { band, buildings, needs, section, services, stack, things };
+
   gm.microGridCard = function (app, card) {
     const facts = card.facts;
     const out = facts.within_band === false;

@@ -5,6 +5,10 @@
   const LEVEL_OF_LENGTH = { 6: "districts", 9: "streets", 12: "communities", 15: "grids", 18: "micro_grids" };
 
   gm.CityApp = class extends gm.App {
+    makePanel() {
+      return new gm.CityPanel(this);
+    }
+
     /* Called last by the constructor: the parts are there, the data are not. */
     listen() {
       this.kept = new Map();      // address -> promise of JSON
