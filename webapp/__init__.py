@@ -22,6 +22,7 @@ from webapp import (
     guard,
     language,
     navigation,
+    open_door,
     past,
     replies,
     scenarios,
@@ -48,6 +49,7 @@ from webapp.views import (
     mine,
     planning,
     plans,
+    public,
     quality,
     search,
     uploads,
@@ -78,8 +80,10 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         the city, as `gridmap.city_tiles.tiles_folder` says), `UPLOAD_BYTES` and `UPLOAD_SECONDS` (the largest upload,
         the longest reading), `PHOTO_BYTES` (the largest report with its photos), `UPLOADS` (where files that were
         sent lie; else beside the secret key), `ADDRESS` (where people reach the service, for QR codes, such as
-        "http://10.0.0.8:8000"; else GRIDMAP_ADDRESS, else as whoever asks reached it), `TILE_JOBS` (whether tiles are
-        made anew after a change),
+        "http://10.0.0.8:8000"; else GRIDMAP_ADDRESS, else as whoever asks reached it),
+        `PUBLIC_PAGE` (whether `/public` is open to everyone; else GRIDMAP_PUBLIC; off by default), `MAP_APPROVAL` (the
+        number under which its map may be shown, 审图号; else GRIDMAP_MAP_APPROVAL),
+        `TILE_JOBS` (whether tiles are made anew after a change),
         `BACKGROUND`, `BACKGROUND_KEY`, `BACKGROUND_DATUM` and `BACKGROUND_ATTRIBUTION` (a background map, see
         `gridmap.maps.underlay.background`; else GRIDMAP_BACKGROUND and so on; none by default).
 
@@ -117,6 +121,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         BACKGROUND_DATUM=os.environ.get("GRIDMAP_BACKGROUND_DATUM", ""),
         BACKGROUND_ATTRIBUTION=os.environ.get("GRIDMAP_BACKGROUND_ATTRIBUTION", ""),
         ADDRESS=os.environ.get("GRIDMAP_ADDRESS", ""),
+        PUBLIC_PAGE=os.environ.get("GRIDMAP_PUBLIC", "") not in ("", "0"),
+        MAP_APPROVAL=os.environ.get("GRIDMAP_MAP_APPROVAL", ""),
         NEAR_ROWS=12_000,
         MAX_CONTENT_LENGTH=64 * 1024,  # forms only; the upload page takes more from who may import
         UPLOAD_BYTES=200 * 1024 * 1024,
@@ -142,16 +148,18 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     for large in (uploads, incidents):  # before the token is looked at, which reads the whole form
         large.init_app(app)
     CSRFProtect(app)
-    for part in (security, language, errors, store, auth, guard, navigation, replies, walks, searches, drafts):
+    for part in (security, language, errors, store, auth, guard, navigation, replies):
         part.init_app(app)
-    for part in (tiles, tile_values, tile_door, tile_job, base, past, grounds, scenarios):
+    for part in (walks, searches, open_door, drafts, grounds, scenarios):
+        part.init_app(app)
+    for part in (tiles, tile_values, tile_door, tile_job, base, past):
         part.init_app(app)
     for view in (
         maps, data_views, tile_views, past_views, base,
         incidents, export, findings, uploads,
         quality, planning, plans, equity, ways,
         coverage, what_if,
-        search, cards, users, assets, mine,
+        search, cards, public, users, assets, mine,
     ):
         app.register_blueprint(view.bp)
     return app

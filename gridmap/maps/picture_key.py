@@ -54,6 +54,10 @@ def _range(measure: Measure, i: int) -> str:
     return a if a == b else f"{a} - {b}"
 
 
+#: Digits of the code of a grid.
+_GRID_DIGITS = 15
+
+
 def draw_key(sheet: Sheet, drawn: gpd.GeoDataFrame, shown: Measure | None, *, title: str, attribution: str) -> None:
     """Write the key into the room at the right of the map."""
     text = {key: pair[sheet.lang] for key, pair in words().items()}
@@ -63,7 +67,9 @@ def draw_key(sheet: Sheet, drawn: gpd.GeoDataFrame, shown: Measure | None, *, ti
         sheet.text(left, y, line, size=24, on_map=False, va="top")
         y -= 33
     ground = drawn["households"].sum() if "households" in drawn else None
-    told = text["summary"].format(n=f"{len(drawn):,}", h="-" if ground is None else f"{int(ground):,}")
+    grids = bool((drawn["code"].astype(str).str.len() == _GRID_DIGITS).all())
+    counts = {"n": f"{len(drawn):,}", "h": "-" if ground is None else f"{int(ground):,}"}
+    told = text["summary_grids" if grids else "summary"].format(**counts)
     for line in _wrapped(told, width, 14):
         sheet.text(left, y - 2, line, size=14, on_map=False, va="top", color=sheet.theme.quiet)
         y -= 21

@@ -206,7 +206,8 @@ def labels(sheet: Sheet, drawn: gpd.GeoDataFrame, placed: Mapping[str, gpd.GeoDa
             continue
         for text, area in zip(frame["name"], frame.geometry, strict=True):
             _label(sheet, text, area, size=size, weight="bold", zorder=10)
-    if sheet.scale <= 2.5:
+    grids = placed.get("grids")
+    if sheet.scale <= 2.5 and not (grids is not None and drawn["code"].isin(grids["code"]).all()):  # they have names
         stack = drawn["stack"] if "stack" in drawn else pd.Series(None, drawn.index, dtype=object)
         ground = stack.where(stack.notna(), drawn["code"])
         for _, rows in drawn.groupby(ground.to_numpy(), sort=False):
