@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyproj
+import shapely
 
 from gridmap.access.siting_candidates import buildable_cells, inside, street_corners, thinned
 from layers.errors import BadFile, CrsMismatch, MissingLayer, WrongCall
@@ -34,6 +35,7 @@ def free_places(
     use: str | None,
     min_area_m2: float,
     findings: Findings,
+    area: shapely.Geometry | None = None,
 ) -> gpd.GeoDataFrame:
     """Candidates as points in the city's CRS, with `name` and `area_m2` where they are known.
 
@@ -57,6 +59,8 @@ def free_places(
         Of plots and areas: no smaller ones.
     findings
         What was odd about files is added here.
+    area
+        No place outside it; anywhere without it.
 
     Raises
     ------
@@ -68,6 +72,9 @@ def free_places(
         Where no candidate is left.
     """
     free = _large_enough(_places(asked, layers, crs, datum, findings), use, min_area_m2)
+    if area is not None and len(free):
+        shapely.prepare(area)
+        free = free[shapely.intersects(area, free.geometry.to_numpy())]
     if exclude is not None and len(free):
         free = free[~inside(free, read_areas(exclude, crs, datum, findings))]
     if not len(free):

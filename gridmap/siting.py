@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,6 +152,7 @@ def site_city(
     use: str | None = None,
     min_area_m2: float = 0.0,
     weight: str = "households",
+    within: Sequence[str] = ("",),
     norms: str | Path | None = None,
     datum: str | None = None,
     seed: int = 0,
@@ -188,6 +190,8 @@ def site_city(
         Of plots and areas: only those whose `use` holds this text, and no smaller ones.
     weight
         What is counted: `households`, or a need such as `aged_60`, as the layer buildings has it.
+    within
+        Area codes: only who lives there is counted, and only places there are candidates. Facilities beyond serve on.
     norms
         Norms file of one's own.
     datum
@@ -221,6 +225,13 @@ def site_city(
     buildings = layers.get("buildings")
     if not isinstance(buildings, gpd.GeoDataFrame) or not len(buildings):
         raise MissingLayer("the city has no buildings; build it again with a layer buildings in its folder")
+    units = layers["micro_grids"]
+    if "" not in within:
+        buildings, units = (frame[_lies(frame[name], within)] for frame, name in (
+            (buildings, "micro_grid"), (units, "code")
+        ))
+        if not len(buildings):
+            raise MissingLayer("no building lies in this area; choose another one")
     if weight not in buildings:
         raise WrongCall(f"the buildings have no column {weight!r} to count; take households or a need that they have")
     facilities = layers.get("facilities")
@@ -230,7 +241,8 @@ def site_city(
 
     progress("gathering candidates", 0.15)
     free = free_places(
-        candidates, layers, crs, datum=datum, exclude=exclude, use=use, min_area_m2=min_area_m2, findings=findings
+        candidates, layers, crs, datum=datum, exclude=exclude, use=use, min_area_m2=min_area_m2, findings=findings,
+        area=None if "" in within else units.geometry.union_all(),
     )
     places = gpd.GeoDataFrame(
         {"code": [str(at) for at in range(len(free) + len(exist))]},
@@ -262,7 +274,7 @@ def site_city(
     progress("before and after", 0.85)
     return _plan(
         kind, norm.zh, norm.en, radius, bool(norm.distance_verified and radius == norm.metres), siting, free, exist,
-        weight, weights[weights > 0], metres, asks, layers["micro_grids"], findings,
+        weight, weights[weights > 0], metres, asks, units, findings,
     )
 
 
@@ -281,6 +293,12 @@ def draw_plan(city: str | Path, plan: SitePlan, path: str | Path, *, lang: str =
         title=f"{name} · {plan.words(lang)}", lang=lang,
     )
     return write_page(page, path, self_contained=True)
+
+
+def _lies(codes: pd.Series, within: Sequence[str]) -> pd.Series:
+    """Whether codes lie in any of some areas."""
+    starts = tuple(within)
+    return codes.map(lambda code: isinstance(code, str) and code.startswith(starts)).astype(bool)
 
 
 def _apart(places: gpd.GeoDataFrame, spacing_m: float, free: int) -> np.ndarray:

@@ -52,6 +52,7 @@ from webapp.views import (
     public,
     quality,
     search,
+    siting,
     uploads,
     users,
     ways,
@@ -78,8 +79,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         request comes from), `CACHE_BYTES` (memory for answers), `NEAR_ROWS` (layers of more rows
         come to the map piece by piece), `TILES` (folder of the city's vector tiles; else GRIDMAP_TILES, else beside
         the city, as `gridmap.city_tiles.tiles_folder` says), `UPLOAD_BYTES` and `UPLOAD_SECONDS` (the largest upload,
-        the longest reading), `PHOTO_BYTES` (the largest report with its photos), `UPLOADS` (where files that were
-        sent lie; else beside the secret key), `ADDRESS` (where people reach the service, for QR codes, such as
+        the longest reading), `PHOTO_BYTES` (the largest report with its photos), `UPLOADS` and `SITING`
+        (where files that were sent and answers about sites lie; else beside the secret key), `ADDRESS` (where people reach the service, for QR codes, such as
         "http://10.0.0.8:8000"; else GRIDMAP_ADDRESS, else as whoever asks reached it),
         `PUBLIC_PAGE` (whether `/public` is open to everyone; else GRIDMAP_PUBLIC; off by default), `MAP_APPROVAL` (the
         number under which its map may be shown, 审图号; else GRIDMAP_MAP_APPROVAL),
@@ -142,10 +143,11 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         app.config["SECRET_KEY"] = secret_key(folder)
     app.config["ASSETS"] = folder / "assets"
     app.config.setdefault("UPLOADS", folder / "uploads")  # beside what is served, never in it
+    app.config.setdefault("SITING", folder / "siting")
     install_assets(app.config["ASSETS"])
 
     Bootstrap5(app)
-    for large in (uploads, incidents):  # before the token is looked at, which reads the whole form
+    for large in (uploads, incidents, siting):  # before the token is looked at, which reads the whole form
         large.init_app(app)
     CSRFProtect(app)
     for part in (security, language, errors, store, auth, guard, navigation, replies):
@@ -158,7 +160,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         maps, data_views, tile_views, past_views, base,
         incidents, export, findings, uploads,
         quality, planning, plans, equity, ways,
-        coverage, what_if,
+        coverage, what_if, siting,
         search, cards, public, users, assets, mine,
     ):
         app.register_blueprint(view.bp)

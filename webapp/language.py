@@ -42,8 +42,8 @@ def say(key: str, **values: Any) -> str:
 def other_language() -> str:
     """The address of this page in the other language."""
     other = LANGUAGES[1 - LANGUAGES.index(current())]
-    asked = {**request.args.to_dict(), "lang": other}
-    return f"{request.path}?{urlencode(asked)}"
+    asked = {**request.args.to_dict(flat=False), "lang": [other]}
+    return f"{request.path}?{urlencode(asked, doseq=True)}"
 
 
 def init_app(app: Flask) -> None:

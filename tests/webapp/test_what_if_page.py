@@ -99,6 +99,9 @@ def test_the_page_names_its_kinds_and_its_words_in_both_languages(planner: Flask
         page = planner.get(f"/what-if?kind=canteen&lang={lang}").text
         assert f'<option value="canteen" selected>{word}' in page
     assert planner.get("/what-if?kind=<script>").status_code == 200
+    # the link to the other language keeps every change
+    page = planner.get("/what-if?do=close:F1&do=close:F2&lang=zh").text
+    assert "do=close%3AF1&amp;do=close%3AF2&amp;lang=en" in page
 
 
 def test_a_scenario_is_kept_under_a_name_for_its_owner_alone(site: Flask, planner: FlaskClient, door: str) -> None:

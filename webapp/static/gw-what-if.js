@@ -280,6 +280,11 @@
   }
 
   /* ---- hands ---- */
+  /* the page in the other language has the changes as they are now */
+  document.querySelectorAll("[data-keep-hash]").forEach((link) => link.addEventListener("click", () => {
+    const lang = new URL(link.href).searchParams.get("lang");
+    link.href = `${address().split("#")[0]}&lang=${lang}${location.hash}`;
+  }));
   part("undo").addEventListener("click", () => back(state.past, state.future));
   part("redo").addEventListener("click", () => back(state.future, state.past));
   part("centre").addEventListener("click", () => {
