@@ -80,8 +80,9 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         come to the map piece by piece), `TILES` (folder of the city's vector tiles; else GRIDMAP_TILES, else beside
         the city, as `gridmap.city_tiles.tiles_folder` says), `UPLOAD_BYTES` and `UPLOAD_SECONDS` (the largest upload,
         the longest reading), `PHOTO_BYTES` (the largest report with its photos), `UPLOADS` and `SITING`
-        (where files that were sent and answers about sites lie; else beside the secret key), `ADDRESS` (where people reach the service, for QR codes, such as
-        "http://10.0.0.8:8000"; else GRIDMAP_ADDRESS, else as whoever asks reached it),
+        (where files that were sent and answers about sites lie; else beside the secret key),
+        `ADDRESS` (where people reach the service, for QR codes, such as "http://10.0.0.8:8000"; else
+        GRIDMAP_ADDRESS, else as whoever asks reached it),
         `PUBLIC_PAGE` (whether `/public` is open to everyone; else GRIDMAP_PUBLIC; off by default), `MAP_APPROVAL` (the
         number under which its map may be shown, 审图号; else GRIDMAP_MAP_APPROVAL),
         `TILE_JOBS` (whether tiles are made anew after a change),
