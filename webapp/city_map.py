@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import folium
@@ -19,19 +19,22 @@ from webapp.seen import Seen
 from webapp.tiles import get_tiles
 from webapp.views.tiles import layers_document
 
-__all__ = ["city_map", "made_at"]
+__all__ = ["city_map", "made_at", "written"]
 
 
-def city_map(seen: Seen, *, measure: str | None = None, past: str = "") -> folium.Map:
+def city_map(seen: Seen, *, measure: str | None = None, past: str = "", picture: str = "") -> folium.Map:
     """The map of what the person sees.
 
-    `measure` colours it at first, the page's own choice without; `past` is as for `draw_tiles`.
+    `measure` colours it at first, the page's own choice without; `past` and `picture` are as for
+    `draw_tiles`.
     """
     meta = seen.meta()
-    return _in_tiles(seen, meta, measure, past) or _in_layers(seen, meta, measure)
+    return _in_tiles(seen, meta, measure, past, picture) or _in_layers(seen, meta, measure)
 
 
-def _in_tiles(seen: Seen, meta: dict[str, str], measure: str | None, past: str) -> folium.Map | None:
+def _in_tiles(
+    seen: Seen, meta: dict[str, str], measure: str | None, past: str, picture: str
+) -> folium.Map | None:
     """The city in vector tiles; None where it has none, or none that the person may see."""
     try:
         version = get_tiles().version()
@@ -42,7 +45,8 @@ def _in_tiles(seen: Seen, meta: dict[str, str], measure: str | None, past: str) 
         return None
     stale = version.data_version != meta.get("data_version", "")
     return draw_tiles(
-        document, **_facts(meta), search=url_for("search.found"), stale=stale, past=past, measure=measure
+        document, **_facts(meta), search=url_for("search.found"), stale=stale, past=past, picture=picture,
+        measure=measure,
     )
 
 
@@ -70,6 +74,11 @@ def made_at(meta: dict[str, str]) -> str:
         day = datetime.fromisoformat(meta.get("made_at", ""))
     except ValueError:
         return ""
+    return written(day)
+
+
+def written(day: date) -> str:
+    """A day as the reader's language writes it."""
     if current() == "zh":
         return f"{day.year}年{day.month}月{day.day}日"
     return f"{day.day} {day:%b %Y}"

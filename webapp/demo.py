@@ -17,6 +17,7 @@ import waitress
 
 from gridmap.accounts import add_account
 from gridmap.city_tiles import make_tiles
+from gridmap.maps.fonts import font_notice
 from gridmap.pipeline import build
 from gridmap.stores import Store, open_store
 from layers.errors import GridmapError, NotFound
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GridmapError as error:
         print(f"gridmap demo: {error}", file=sys.stderr)
         return error.exit_code
+    notice = font_notice()
+    if notice is not None:
+        print(f"gridmap demo: {notice}", file=sys.stderr)
     print(f"\n  http://{options.host}:{options.port}/\n\n{_table(accounts)}\n\n  Ctrl+C 停止 to stop\n", flush=True)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     try:

@@ -37,7 +37,8 @@ TILES = (
 #: the page of a city in tiles, with the words of all pages as a script, so that browsers keep them;
 TILE_PAGE = (
     "gridmap-words.js", *TILES, *_APP, "gridmap-citypanel.js", "gridmap-city.js", "gridmap-tilelabels.js",
-    "gridmap-time.js", "gridmap-past.js", "gridmap-choose.js", "gridmap-base.js",
+    "gridmap-time.js", "gridmap-past.js", "gridmap-picture.js",
+    "gridmap-choose.js", "gridmap-base.js",
 )
 #: the page on which a plan is edited;
 PLAN_PAGE = (*_COMMON, "gridmap-card.js", "gridmap-plan.css", "gridmap-planmap.js", "gridmap-plan.js")

@@ -136,6 +136,7 @@ def draw_tiles(
     search: str = "",
     stale: bool = False,
     past: str = "",
+    picture: str = "",
 ) -> folium.Map:
     """The map of a city whose layers come as vector tiles: a page of a few kilobytes, whatever the city's size.
 
@@ -158,6 +159,9 @@ def draw_tiles(
     past
         Address below which `days.json` and `<day>.json` tell of earlier days, such as "/past/"; the page then has a
         date by which boundaries are drawn. None without it.
+    picture
+        Beginning of the address of the map as a picture, such as "/picture.": "png" or "svg" and what is wanted
+        (`within`, `measure`, `chosen`, `day`) follow. No links to pictures without it.
 
     Returns
     -------
@@ -188,6 +192,7 @@ def draw_tiles(
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
         language_switch=False, ways=ways, notices=notices, search=search, stale=stale, past=past,
+        picture=picture,
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
         bounds=document["bounds"], background=document.get("background"),
         values=f"{root}values/{version}/", features=f"{root}feature/{version}/",

@@ -32,3 +32,15 @@ def test_what_cannot_be_drawn_is_said(clients: dict[str, FlaskClient]) -> None:
     answer = clients["planner"].get("/picture.png?measure=luck")
     assert answer.status_code == 422 and "Traceback" not in answer.text
     assert clients["planner"].get("/picture.gif").status_code == 404
+
+
+def test_a_picture_names_its_unit_and_its_day(clients: dict[str, FlaskClient]) -> None:
+    """What is asked for is what is drawn: another unit, another day give another picture, and not of another's area."""
+    planner = clients["planner"]
+    named = planner.get(f"/picture.svg?within={GRIDS[0]}&measure=households")
+    old = planner.get(f"/picture.svg?within={GRIDS[0]}&measure=households&day=2026-11-20")
+    assert named.status_code == old.status_code == 200 and named.data != old.data
+    assert planner.get(f"/picture.svg?within={GRIDS[0]}&day=2026-02-30").status_code == 422
+    # the city was built on the first of November; what was before it is not drawn as if it had been
+    assert planner.get(f"/picture.svg?within={GRIDS[0]}&day=2026-10-30").status_code == 404
+    assert clients["grid_leader"].get(f"/picture.svg?within={GRIDS[1]}&day=2026-11-20").status_code == 404

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import geopandas as gpd
 import numpy as np
@@ -16,7 +17,7 @@ from werkzeug.serving import make_server
 
 from gridmap.city_tiles import make_tiles
 from gridmap.stores import Account, open_store
-from tests.webapp.small_city import CODES, PASSWORD, in_reach
+from tests.webapp.small_city import CODES, DISTRICT, GRIDS, PASSWORD, in_reach
 from tests.webapp.test_browser import HOSTILE, Visit, browser, hostile_city  # noqa: F401  # fixtures
 from webapp import create_app
 
@@ -170,6 +171,35 @@ def test_a_link_shows_the_same_to_a_colleague(browser: Any, address: str) -> Non
     assert page.locator(".gm-card .gm-code").first.text_content() == CODES[3]
     assert page.url.split("view=")[1] == link.split("view=")[1]
     other.close()
+
+
+def test_the_panel_links_to_the_picture_of_the_view(
+    browser: Any, address: str, grids: gpd.GeoDataFrame  # noqa: F811
+) -> None:
+    visit = TileVisit(browser, address, "planner")
+    page = visit.page
+    page.locator(".gm-fold-picture summary").click()
+    page.wait_for_selector(".gm-picture a")
+
+    def asked() -> dict[str, str]:
+        address = page.locator(".gm-picture a").first.get_attribute("href")
+        return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+    assert asked() == {"within": DISTRICT, "measure": "households"}
+    middle = grids[grids["code"].str.startswith(GRIDS[3])].to_crs(4326).union_all().centroid
+    page.evaluate(f"() => gridmap.app.map.setView([{middle.y}, {middle.x}], 20, {{animate: false}})")
+    page.wait_for_function("code => document.querySelector('.gm-picture a').href.includes(code)", arg=GRIDS[3])
+    page.select_option(".gm-field select", "within_band")
+    page.wait_for_function("() => document.querySelector('.gm-picture a').href.includes('within_band')")
+    page.evaluate(f"() => gridmap.app.select('{CODES[5]}', true)")
+    code_of(visit)
+    page.wait_for_function("() => document.querySelector('.gm-picture a').href.includes('chosen')")
+    assert asked() == {"within": CODES[5][:15], "measure": "within_band", "chosen": CODES[5]}
+    for form in ("png", "svg"):
+        with page.expect_download() as got:
+            page.locator(".gm-picture a", has_text=form.upper()).click()
+        assert Path(got.value.path()).stat().st_size > 5000 and got.value.suggested_filename.endswith(form)
+    visit.leave()
 
 
 def test_hostile_text_in_every_column_is_shown_as_typed(

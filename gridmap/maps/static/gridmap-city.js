@@ -194,6 +194,7 @@
       this.panel.fillMeasures();
       this.panel.drawLegend();
       this.panel.drawTable();
+      if (this.panel.pictureLater) this.panel.pictureLater();
       this.points.redraw();
       this.remember();
     }

@@ -18,6 +18,7 @@
       this.tableTitle = this.tableFold.querySelector("summary");
       if (gm.buildTime) gm.buildTime(this);
       this.buildPast();
+      this.buildPicture();
     }
 
     refresh() {
@@ -27,6 +28,7 @@
         ? gm.t(app, "summary_city", { n: gm.number(app, count("micro_grids")), c: gm.number(app, count("communities")) }) : gm.t(app, "no_micro_grids");
       this.subtitle.textContent = app.past ? `${gm.date(app, app.past.day)} · ${summary}` : summary;
       this.drawPast();
+      if (this.pictureLater) this.pictureLater();
       this.fillMeasures();
       this.drawLegend();
       this.drawLayers();
