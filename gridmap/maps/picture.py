@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,10 @@ def saved(sheet: Sheet, format: str, sharpness: float = 1.0) -> bytes:
     """The bytes of a drawn sheet; equal sheets give equal bytes."""
     kept = io.BytesIO()
     told = {"Date": None} if format == "svg" else {"Software": "gridmap"}  # no day: equal input, equal bytes
-    sheet.figure.savefig(kept, format=format, metadata=told, dpi=DPI * sharpness)
+    with warnings.catch_warnings():
+        # a sign that the font cannot write, in a name that somebody typed, is an empty box and no reason to stop
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        sheet.figure.savefig(kept, format=format, metadata=told, dpi=DPI * sharpness)
     return kept.getvalue()
 
 

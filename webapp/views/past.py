@@ -91,7 +91,7 @@ def names(stamp: str, plan: str, layer: str) -> Response:
     return data_answer(f"past names {stamp} {plan} {layer}", make)
 
 
-@bp.get("/<stamp>/<plan>/values/<layer>/<measure>.json")
+@bp.get("/<stamp>/<plan>/values/<layer>/<path:measure>.json")
 @needs("map.view")
 def values(stamp: str, plan: str, layer: str, measure: str) -> Response:
     """One measure of that day as an array in the order of the numbers, with its classes."""
@@ -123,7 +123,7 @@ def feature(stamp: str, plan: str, layer: str, number: int) -> Response:
     )
 
 
-@bp.get("/<stamp>/<plan>/feature/<layer>/code/<code>.json")
+@bp.get("/<stamp>/<plan>/feature/<layer>/code/<path:code>.json")
 @needs("map.view")
 def feature_by_code(stamp: str, plan: str, layer: str, code: str) -> Response:
     """What the card of that day says of a unit, by its code."""

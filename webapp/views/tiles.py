@@ -78,7 +78,7 @@ def names(version: str, layer: str) -> Response:
     return data_answer(f"names {shown.name} {layer}", make)
 
 
-@bp.get("/values/<version>/<layer>/<measure>.json")
+@bp.get("/values/<version>/<layer>/<path:measure>.json")
 @needs("map.view")
 def values(version: str, layer: str, measure: str) -> Response:
     """One measure as an array in the order of the numbers, with its classes; null for what is not the person's."""
@@ -104,7 +104,7 @@ def feature(version: str, layer: str, number: int) -> Response:
     return _feature(version, layer, number)
 
 
-@bp.get("/feature/<version>/<layer>/code/<code>.json")
+@bp.get("/feature/<version>/<layer>/code/<path:code>.json")
 @needs("map.view")
 def feature_by_code(version: str, layer: str, code: str) -> Response:
     """What a card says of one thing, by its code."""
