@@ -50,7 +50,9 @@ evil => {
         if (typeof node.value === 'string') said.push(node.value);
     }
     const texts = said.filter(text => text.includes('〖'));
-    const broken = texts.filter(text => text.split('〖').slice(1).some(part => !part.startsWith(evil)));
+    // whole, or shortened and marked so
+    const right = part => part.startsWith(evil) || (/…\\s*$/.test(part) && evil.startsWith(part.trim().slice(0, -1)));
+    const broken = texts.filter(text => !text.split('〖').slice(1).every(right));
     const columns = texts.flatMap(text => [...text.matchAll(/ (\\w+\\.\\w+)〗/g)].map(found => found[1]));
     const odd = [...document.querySelectorAll('[onerror], [onload], img[src="x"], a[href^="javascript:"]')];
     return {
