@@ -45,8 +45,8 @@ def _in_tiles(
         return None
     stale = version.data_version != meta.get("data_version", "")
     return draw_tiles(
-        document, **_facts(meta), search=url_for("search.found"), stale=stale, past=past, picture=picture,
-        measure=measure,
+        document, **_facts(meta), search=url_for("search.found"), reported=url_for("data.reported"), stale=stale,
+        past=past, picture=picture, measure=measure,
     )
 
 
@@ -65,6 +65,7 @@ def _facts(meta: dict[str, str]) -> dict[str, Any]:
     return {
         "title": meta.get("name", ""), "lang": current(), "households": (band[0], band[1], band[2]),
         "attribution": meta.get("attribution", ""), "assets": "/assets/", "ways": "/way/", "notices": "/card/",
+        "incidents": "/incidents/",
     }
 
 

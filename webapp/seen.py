@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -17,7 +17,14 @@ from gridmap.desk import moves, photo, photos
 from gridmap.roles import User, may, reach
 from gridmap.stores import Store
 from gridmap.stores.incident_log import LoggedMove, Photo
-from gridmap.stores.incident_rows import Asked, Found, find_incidents, incident_row
+from gridmap.stores.incident_rows import (
+    Asked,
+    Found,
+    find_incidents,
+    incident_row,
+    latest_reports,
+    rows_of_codes,
+)
 from gridmap.stores.sql_store import SqlStore
 from layers.errors import NotFound, NotYourArea
 from layers.schema import LAYERS, layer
@@ -308,6 +315,17 @@ class Seen:
         if not may(self.user, "incident.text.view"):
             raise NotYourArea(f"a {self.user.role} may not see photos; ask the administrator of the city")
         return photo(self._sql, code, number)
+
+    def reported_since(self, known: Container[str], *, most: int) -> tuple[gpd.GeoDataFrame, int]:
+        """Reports of the desk that are not among the `known` codes: those in reach, and how many in the whole city.
+
+        Only the latest are looked at, `most` of them.
+        """
+        fresh = [code for code in latest_reports(self._sql, most=most) if code not in known]
+        rows = rows_of_codes(self._sql, fresh, within=self.reach) if self.sees("incidents") else []
+        placed = [self._own_facts(row) for row in rows if row["geometry"] is not None]
+        frame = pd.DataFrame(placed, columns=[column.name for column in LAYERS["incidents"]])
+        return gpd.GeoDataFrame(frame, geometry=[row["geometry"] for row in placed], crs=self.crs), len(fresh)
 
     @property
     def _sql(self) -> SqlStore:

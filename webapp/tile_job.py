@@ -15,10 +15,12 @@ from flask import Flask, current_app
 from gridmap.city_tiles import make_tiles
 from webapp.tiles import get_tiles
 
-__all__ = ["TileJob", "init_app", "keep_up"]
+__all__ = ["MOST_REPORTS", "TileJob", "init_app", "keep_up", "keep_up_reports"]
 
 _log = logging.getLogger(__name__)
 
+#: So many reports stand on a map beside its tiles, at most about.
+MOST_REPORTS = 200
 #: A sign that somebody makes tiles; older than this it is from a process that died.
 _SIGN, _STALE_SECONDS = ".making", 1800.0
 
@@ -81,6 +83,17 @@ def keep_up(state: str) -> None:
     version = get_tiles().shelf.current()
     if job is not None and state and (version is None or version.data_version != state):
         job.start(state)
+
+
+def keep_up_reports(count: int) -> None:
+    """Make the tiles of incidents anew where more reports came after them than a map should carry beside them.
+
+    `count` is of the whole city. Layers that did not change are taken over from the tiles there are.
+    """
+    job: TileJob | None = current_app.extensions["tile_job"]
+    version = get_tiles().shelf.current()
+    if job is not None and version is not None and count >= MOST_REPORTS:
+        job.start(f"{version.name} {count}")
 
 
 def init_app(app: Flask) -> None:

@@ -46,6 +46,7 @@ def draw(
     language_switch: bool = True,
     ways: str = "",
     notices: str = "",
+    incidents: str = "",
 ) -> folium.Map:
     """A map of micro-grids that needs no internet: no tiles, no public script.
 
@@ -85,6 +86,8 @@ def draw(
         card then links each building to it. None without it.
     notices
         Address below which `<notices><micro-grid>` is its card for the notice board; "" for no link.
+    incidents
+        Address below which `<incidents><code>` is the page of an incident, such as "/incidents/"; "" for no link.
 
     Returns
     -------
@@ -130,7 +133,8 @@ def draw(
         cards = {"url": f"{data}micro_grids/"}
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
-        language_switch=language_switch, layers=shown, cards=cards, ways=ways, notices=notices, **page_facts(),
+        language_switch=language_switch, layers=shown, cards=cards, ways=ways, notices=notices,
+        incidents=incidents, **page_facts(),
     )
     name = hashlib.sha256(json.dumps([config, documents], sort_keys=True).encode()).hexdigest()[:12]
     folium_map = CityMap(where=assets, name=name, location=(0.0, 0.0), zoom_start=3, min_zoom=3, max_zoom=20)

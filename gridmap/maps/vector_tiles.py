@@ -133,6 +133,8 @@ def draw_tiles(
     root: str = "/",
     ways: str = "",
     notices: str = "",
+    incidents: str = "",
+    reported: str = "",
     search: str = "",
     stale: bool = False,
     past: str = "",
@@ -146,7 +148,7 @@ def draw_tiles(
         The city's layers as the server lists them: `version`, `bounds` and `layers`, each with what `VectorTiles`
         needs and `zh`, `en`, `measures`; `background` (None: there is none) is a map of pictures below them: `url`,
         `minzoom`, `maxzoom`, `attribution`, and `shift` (`east_m`, `north_m`) where it is drawn in another datum.
-    title, lang, measure, households, attribution, ways, notices
+    title, lang, measure, households, attribution, ways, notices, incidents
         As for `draw`.
     assets
         Address below which the files of `install_assets` are served.
@@ -154,6 +156,8 @@ def draw_tiles(
         Address that answers `?q=` with what fits, as JSON; "" searches the names that the tiles know.
     root
         Address below which `tiles/`, `values/` and `feature/` are served.
+    reported
+        Address of GeoJSON with the incidents that came after the tiles were made; "" for none.
     stale
         Whether the tiles are of the city as it was before; the page says so.
     past
@@ -191,8 +195,8 @@ def draw_tiles(
     ]
     config = page_config(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
-        language_switch=False, ways=ways, notices=notices, search=search, stale=stale, past=past,
-        picture=picture,
+        language_switch=False, ways=ways, notices=notices, incidents=incidents, reported=reported, search=search,
+        stale=stale, past=past, picture=picture,
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
         bounds=document["bounds"], background=document.get("background"),
         values=f"{root}values/{version}/", features=f"{root}feature/{version}/",

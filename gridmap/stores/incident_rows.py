@@ -21,7 +21,10 @@ from layers.incidents import CLOSED, OPEN, STATES
 if TYPE_CHECKING:
     from gridmap.stores.sql_store import SqlStore
 
-__all__ = ["MOST_COUNTED", "Asked", "Found", "categories_of", "find_incidents", "incident_row"]
+__all__ = [
+    "MOST_COUNTED", "Asked", "Found", "categories_of", "find_incidents", "incident_row", "latest_reports",
+    "rows_of_codes",
+]  # fmt: skip
 
 #: Counting stops here: nobody turns to page 200.
 MOST_COUNTED = 10_000
@@ -91,16 +94,37 @@ def row_of(
     store: SqlStore, connection: Connection, code: str, *, within: Sequence[str] = ("",)
 ) -> dict[str, Any] | None:
     """The same within a transaction."""
+    return next(iter(_rows_of(store, connection, [code], within)), None)
+
+
+def rows_of_codes(store: SqlStore, codes: Sequence[str], *, within: Sequence[str]) -> list[dict[str, Any]]:
+    """Incidents by their codes, those within the areas, each with `geometry`."""
+    with store.reading() as connection:
+        return _rows_of(store, connection, codes, within)
+
+
+def _rows_of(
+    store: SqlStore, connection: Connection, codes: Sequence[str], within: Sequence[str]
+) -> list[dict[str, Any]]:
     found = open_table(store, connection, "incidents")
-    if found is None:
-        return None
+    if found is None or not codes:
+        return []
     table, kept = found
-    query = _query(store, table, kept, geometry=True).where(table.c[kept["code"].column] == code)
-    row = connection.execute(query.where(starts_with(table.c[kept["micro_grid"].column], within)).limit(1)).first()
-    if row is None:
-        return None
-    place = store._geometries([row[-1]])[0]
-    return {**_row(store, row, kept), "geometry": None if place is None or place.is_empty else place}
+    query = _query(store, table, kept, geometry=True).where(table.c[kept["code"].column].in_(codes))
+    rows = connection.execute(query.where(starts_with(table.c[kept["micro_grid"].column], within))).all()
+    places = store._geometries([row[-1] for row in rows])
+    return [
+        {**_row(store, row, kept), "geometry": None if place is None or place.is_empty else place}
+        for row, place in zip(rows, places, strict=True)
+    ]
+
+
+def latest_reports(store: SqlStore, *, most: int) -> list[str]:
+    """Codes of the latest reports made at the desk, the newest first."""
+    table = store.control["incident_moves"]
+    query = select(table.c.code).where(table.c.number == 1, table.c.move == "report")
+    with store.reading() as connection:
+        return list(connection.execute(query.order_by(table.c.code.desc()).limit(most)).scalars())
 
 
 def categories_of(store: SqlStore) -> list[str]:

@@ -17,6 +17,8 @@ from layers.schema import LAYERS
 from webapp.guard import get_seen, needs
 from webapp.replies import data_answer
 from webapp.seen import GROUND, Seen
+from webapp.tile_job import MOST_REPORTS, keep_up_reports
+from webapp.tiles import get_tiles
 
 __all__ = ["bp"]
 
@@ -49,6 +51,22 @@ def layer(name: str) -> Response:
 
     counts = name in ("incidents", "micro_grids")
     return data_answer(f"{name}.geojson {box} {today}", make, content_type="application/geo+json", incidents=counts)
+
+
+@bp.get("/reported.geojson")
+@needs("map.view")
+def reported() -> Response:
+    """Incidents in reach that came after the tiles of the map were made; enough of them begin new tiles."""
+    seen, version = get_seen(), get_tiles().shelf.current()
+    tiles = None if version is None else version.layers.get("incidents")
+
+    def make() -> str:
+        frame, count = seen.reported_since([] if tiles is None else tiles.by_key.index, most=2 * MOST_REPORTS)
+        keep_up_reports(count)
+        return layer_document("incidents", frame)
+
+    what = f"reported {'' if version is None else version.name}"
+    return data_answer(what, make, content_type="application/geo+json", incidents=True)
 
 
 @bp.get("/<name>.json")

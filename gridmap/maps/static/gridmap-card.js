@@ -133,7 +133,8 @@
       const about = layer === "incidents"
         ? [gm.word(app, "state", row.status), gm.date(app, row.reported_at), row.address]
         : [facts.kind, row.services || row.functions, row.hours, row.phone, row.address];
-      const title = layer === "incidents" ? facts.kind : facts.name;
+      const name = layer === "incidents" ? facts.kind : facts.name;
+      const title = layer === "incidents" ? gm.incidentLink(app, row.code, name) : name;
       return h("li", { class: "gm-row" }, gm.glyph(layer, facts.group, facts.state),
         h("span", null, title, row.text ? h("span", { class: "gm-text" }, row.text) : null, h("small", null, about.filter(Boolean).join(" · "))));
     });
@@ -199,10 +200,14 @@
       ? h("p", { class: "gm-actions" }, h("button", { type: "button", class: "gm-button", onclick: () => app.select(props.micro_grid, true) },
           gm.t(app, "to_micro_grid", { n: gm.shortCode(props.micro_grid) })))
       : null;
+    const page = layer === "incidents" && app.config.incidents && props.code
+      ? h("p", { class: "gm-actions" }, h("a", { class: "gm-button", href: app.config.incidents + encodeURIComponent(props.code) }, gm.t(app, "to_incident"))) : null;
     return h("div", { class: "gm-card-body" },
       h("p", { class: "gm-code" }, gm.glyph(layer, facts.group, facts.state), " ", gm.layerTitle(app, layer), props.code ? ` · ${props.code}` : ""),
       h("dl", { class: "gm-facts" }, shown.filter((column) => column.name !== "micro_grid").map((column) => fact(gm.title(app, column), text(column)))),
-      microGrid);
+      page, microGrid);
   };
+  /* The name of an incident, as a link to its page where there is one. */
+  gm.incidentLink = (app, code, name) => (app.config.incidents && code ? h("a", { href: app.config.incidents + encodeURIComponent(code) }, name) : name);
   gm.layerTitle = (app, name) => gm.title(app, app.config.layers.find((layer) => layer.name === name));
 })(window.gridmap);

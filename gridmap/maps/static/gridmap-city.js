@@ -103,9 +103,18 @@
       await Promise.all([this.colour(this.wantedName), ...drawnBy.map(([layer]) => this.groupsOf(layer))]);
       this.panel.refresh();
       this.say("");
+      if (this.config.reported && !this.past) this.fetchReported();
       this.openFirst();
       this.labels.redraw();
       this.root.dataset.loaded = "yes";
+    }
+
+    /* Incidents that came after the tiles were made: the map shows them without other tiles. */
+    async fetchReported() {
+      const found = await gm.fetchJson(this.config.reported).catch(() => null);
+      if (!found || !found.features.length) return;
+      this.reported = found.features.map((feature) => ({ ...feature, world: gm.toWorld(...feature.geometry.coordinates) }));
+      this.points.redraw();
     }
 
     /* The day of the address, before anything is drawn. */

@@ -116,30 +116,41 @@
             const px = coords.x * gm.TILE + tx, py = coords.y * gm.TILE + ty;
             if (px < bounds.min.x - 40 || py < bounds.min.y - 40 || px > bounds.max.x + 40 || py > bounds.max.y + 40) continue;
             const id = layer.ids[i];
-            if (keep && !keep(id)) continue;
-            const column = Math.floor(px / apart), row = Math.floor(py / apart);
-            let group = cells.get(column * 16777216 + row) || null;
-            for (let dx = -1; !group && dx <= 1; dx++) {
-              for (let dy = -1; !group && dy <= 1; dy++) {
-                const near = cells.get((column + dx) * 16777216 + row + dy);
-                if (near && Math.hypot(near.px - px, near.py - py) < apart) group = near;
-              }
-            }
-            if (!group) {
-              group = { name, id, px, py, count: 0, box: [px, py, px, py] };
-              groups.push(group);
-              cells.set(column * 16777216 + row, group);
-            }
-            group.count += 1;
-            group.box = [Math.min(group.box[0], px), Math.min(group.box[1], py), Math.max(group.box[2], px), Math.max(group.box[3], py)];
+            if (!keep || keep(id)) put(name, id, px, py);
           }
         }
       }
+      // reports that came after the tiles were made
+      const fresh = this._on("incidents") && !app.weekOf && app.reported ? app.reported : [];
+      fresh.forEach((feature, i) => {
+        const [px, py] = feature.world.map((value) => value * 2 ** zoom);
+        if (px < bounds.min.x - 40 || py < bounds.min.y - 40 || px > bounds.max.x + 40 || py > bounds.max.y + 40) return;
+        put("incidents", -1 - i, px, py);
+      });
       this._place(groups, 2 ** zoom);
+
+      function put(name, id, px, py) {
+        const column = Math.floor(px / apart), row = Math.floor(py / apart);
+        let group = cells.get(column * 16777216 + row) || null;
+        for (let dx = -1; !group && dx <= 1; dx++) {
+          for (let dy = -1; !group && dy <= 1; dy++) {
+            const near = cells.get((column + dx) * 16777216 + row + dy);
+            if (near && Math.hypot(near.px - px, near.py - py) < apart) group = near;
+          }
+        }
+        if (!group) {
+          group = { name, id, px, py, count: 0, box: [px, py, px, py] };
+          groups.push(group);
+          cells.set(column * 16777216 + row, group);
+        }
+        group.count += 1;
+        group.box = [Math.min(group.box[0], px), Math.min(group.box[1], py), Math.max(group.box[2], px), Math.max(group.box[3], py)];
+      }
     },
 
     _on: function (name) {
       const app = this._app, measure = app.measure;
+      if (!app.layers[name]) return false;
       return app.layers[name].shown || (name === "facilities" && measure && measure.name.startsWith("coverage:"));
     },
 
@@ -172,15 +183,16 @@
       const app = this._app;
       for (const { name, id, px, py, count, box } of groups) {
         if (count === 1 || this._map.getZoom() >= ALONE_FROM) {
-          const kinds = this._kinds(name), kind = kinds ? kinds(id) : "";
-          const states = name === "incidents" ? this._kinds(name, "state") : null;
-          const props = { kind, category: kind, status: states ? states(id) : undefined, name: app.named.has(name) ? app.named.get(name).names[id - 1] : "" };
+          const fresh = id < 0 ? app.reported[-1 - id].properties : null;
+          const kinds = fresh ? null : this._kinds(name), kind = kinds ? kinds(id) : "";
+          const states = name === "incidents" && !fresh ? this._kinds(name, "state") : null;
+          const props = fresh || { kind, category: kind, status: states ? states(id) : undefined, name: app.named.has(name) ? app.named.get(name).names[id - 1] : "" };
           const facts = gm.pointFacts(app, name, props);
           this.places.push([px / k, py / k, 14]);
           const icon = L.divIcon({ html: gm.glyph(name, facts.group, facts.state), className: "gm-point", iconSize: [28, 28] });
           const title = facts.name || facts.kind || gm.layerTitle(app, name);
           const marker = L.marker(gm.toLatLng(px / k, py / k), { icon, keyboard: true, title, alt: title });
-          this._markers.addLayer(marker.on("click", () => app.open(name, id)));
+          this._markers.addLayer(marker.on("click", () => (fresh ? app.show(title, gm.thingCard(app, name, fresh)) : app.open(name, id))));
         } else this._markers.addLayer(this._bubble(count, px / k, py / k, box.map((value) => value / k)));
       }
     },
