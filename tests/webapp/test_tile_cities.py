@@ -6,6 +6,7 @@ contributors, ODbL.
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ import pytest
 import shapely
 
 from gridmap.accounts import add_account
-from gridmap.city_tiles import make_tiles
+from gridmap.city_tiles import make_tiles, tiles_folder
+from gridmap.maps.tiles.mvt import Shape, shapes_of
+from gridmap.maps.tiles.shelf import Shelf
 from gridmap.pipeline import build
 from gridmap.stores import open_store
-from tests.conftest import absent
+from tests.gridmap.maps.tiles.drawn import HALF, geometry, tile_square
 from tests.test_districts import DISTRICTS, city_toml
 from tests.webapp.small_city import PASSWORD
 from tests.webapp.test_browser import browser  # noqa: F401  # a fixture
@@ -109,6 +112,7 @@ def _district(folder: Path, shared_data: Path) -> Path:
 class Served:
     """A city that is served; `units` are its layers of units in degrees and in its own CRS."""
 
+    path: Path
     address: str
     units: dict[str, gpd.GeoDataFrame]
 
@@ -143,16 +147,57 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         units = {name: store.read(name) for name in ("districts", "streets", "communities", "grids", "micro_grids")
                  if name in store.layers()}
     server = served(path, folder / "serving")
-    yield Served(f"http://127.0.0.1:{server.server_port}", units)
+    yield Served(path, f"http://127.0.0.1:{server.server_port}", units)
     server.shutdown()
     server.server_close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def look(visit: TileVisit, zoom: int | None = None) -> str:
-    """Go to a zoom over the middle of the first micro-grid's community; gives the level that is coloured."""
-    if zoom is not None:
-        visit.page.evaluate("zoom => gridmap.app.map.setZoom(zoom, {animate: false})", zoom)
+def shapes_by_tile(whole: Served, layer: str) -> dict[tuple[int, int, int], list[Shape]]:
+    """What the deepest tiles of a layer hold, read by the specification."""
+    version = Shelf(tiles_folder(whole.path)).current()
+    assert version is not None
+    found = version.layers[layer]
+    return {
+        tile: list(shapes_of(gzip.decompress(found.archive.get(*tile) or b""), layer))
+        for tile in found.archive if tile[0] == found.maxzoom
+    }
+
+
+def test_every_row_of_every_layer_is_in_the_deepest_tiles(whole: Served) -> None:
+    version = Shelf(tiles_folder(whole.path)).current()
+    assert version is not None
+    with open_store(whole.path) as store:
+        for name, layer in version.layers.items():
+            frame = store.read(name)
+            drawable = int((~(frame.geometry.is_empty | frame.geometry.isna())).sum())
+            found = {shape.id for shapes in shapes_by_tile(whole, name).values() for shape in shapes}
+            assert len(found) == drawable > 0 and found <= set(range(1, len(frame) + 1)), name
+            assert layer.count == len(frame), name
+
+
+def test_areas_across_the_edges_of_tiles_are_those_of_the_store(whole: Served) -> None:
+    there = whole.units["micro_grids"].to_crs(3857).geometry
+    parts: dict[int, list[shapely.Geometry]] = {}
+    for tile, shapes in shapes_by_tile(whole, "micro_grids").items():
+        square = tile_square(tile)
+        for shape in shapes:
+            piece = geometry(shape, tile).intersection(square)
+            if piece.area:
+                parts.setdefault(shape.id, []).append(piece)
+    step = 2 * HALF / 2**15 / 4096
+    cut = {number: found for number, found in parts.items() if len(found) > 1}
+    assert len(cut) > 2
+    for number, found in cut.items():
+        drawn, kept = shapely.union_all(found), there.iloc[number - 1]
+        assert sum(piece.area for piece in found) == pytest.approx(drawn.area)  # no piece lies over another
+        assert abs(drawn.area - kept.area) < step * kept.length, number
+        # and no column of ground between the pieces: they join to as many parts as the unit has
+        assert len(shapely.get_parts(drawn.buffer(step / 4))) <= len(shapely.get_parts(kept)), number
+
+
+def look(visit: TileVisit) -> str:
+    """Wait until all is painted; gives the level that is coloured."""
     visit.page.wait_for_function("() => gridmap.app.level === gridmap.app.shownLevel")
     visit.loaded()
     return str(visit.page.evaluate("() => gridmap.app.level"))
