@@ -34,7 +34,7 @@ from webapp.demo import prepare
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from city import city as invented_city  # noqa: E402
+from city import city as invented_city
 
 pytestmark = pytest.mark.browser
 
@@ -270,8 +270,9 @@ def _switch(visit: TileVisit, whole: Served) -> None:
         page.evaluate("name => gridmap.app.setMeasure(name)", measure)
         found = page.evaluate(
             """async () => {
-              const { app } = gridmap, { codes } = await app.namesOf('micro_grids'), { values, scale } = app.shownValues;
-              return [app.shownValues.measure, codes, values.map(value => value === null ? null : value / (scale || 1))];
+              const { app } = gridmap, { codes } = await app.namesOf('micro_grids');
+              const { measure, values, scale } = app.shownValues;
+              return [measure, codes, values.map(value => value === null ? null : value / (scale || 1))];
             }""")
         assert found[0] == measure
         drawn = dict(zip(found[1], found[2], strict=True))
