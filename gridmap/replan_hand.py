@@ -39,7 +39,8 @@ __all__ = ["Answer", "Draft", "Move", "Opened", "open_draft", "save_draft"]
 class Opened:
     """A draft, and what is needed to keep it: edit `draft`, then `save_draft`.
 
-    `kinds` are the special sites and villages by code, `findings` what the editor should know of the store.
+    `kinds` are the special sites and villages by code, `findings` what the editor should know of the store, `locks`
+    micro-grids locked (True) or unlocked in the draft (`gridmap.replan_draft.set_lock`).
     """
 
     draft: Draft
@@ -52,6 +53,7 @@ class Opened:
     taken: frozenset[str] = field(repr=False)
     kinds: Mapping[str, Own] = field(repr=False)
     findings: Findings = field(repr=False)
+    locks: dict[str, bool] = field(default_factory=dict)
 
 
 def open_draft(city: str | Path, *, within: str = "") -> Opened:
@@ -118,12 +120,16 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
         Where the city was changed by somebody else since the draft was opened; nothing is written.
     """
     day = date.fromisoformat(day).isoformat() if day is not None else today()
-    refused = opened.draft.check()
+    draft = opened.draft
+    # what was locked in the draft is locked as it stands there, and not as it was
+    shut, draft.locked = draft.locked, draft.locked - {code for code, on in opened.locks.items() if on}
+    refused = draft.check()
+    draft.locked = shut
     if refused:
         raise MoveNotAllowed("; ".join(breach.en for breach in refused))
     scope = opened.scope
     before = scope.micro_grids
-    codes = opened.draft.zones().reindex(scope.cells["code"]).to_numpy(dtype=object)
+    codes = draft.zones().reindex(scope.cells["code"]).to_numpy(dtype=object)
     names, zone = np.unique(codes.astype(str), return_inverse=True)
     known = set(drawn_codes(before))
     goes_on = [name if name in known else None for name in names.tolist()]
@@ -138,7 +144,7 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
     )  # fmt: skip
     if int(made.micro_grids["households"].sum()) != int(before["households"].sum()):
         raise DataBroken("households were lost while a draft was kept; this is a fault of gridmap, please report it")
-    made.micro_grids = judged_as_before(made.micro_grids, before, opened.within)
+    made.micro_grids = _with_own_locks(judged_as_before(made.micro_grids, before, opened.within), opened.locks)
     moved = flows(scope.buildings, made.buildings)
     lineage = lineage_of(moved, before, made.micro_grids, day)
     outcome = Outcome(
@@ -152,3 +158,13 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
         move_list(moved, made.buildings, before, made.micro_grids), before, made.micro_grids, lineage, opened.findings,
         wish_of_plan(made.micro_grids, made.buildings, opened.band), made.buildings,
     )  # fmt: skip
+
+
+def _with_own_locks(micro_grids: gpd.GeoDataFrame, locks: Mapping[str, bool]) -> gpd.GeoDataFrame:
+    """Micro-grids locked and unlocked as the draft says; floors of one tower together."""
+    if not locks:
+        return micro_grids
+    wanted = drawn_codes(micro_grids).map(dict(locks))
+    known = micro_grids["locked"] if "locked" in micro_grids else pd.Series(False, index=micro_grids.index)
+    held = known.astype("boolean").fillna(False).astype(bool)
+    return micro_grids.assign(locked=wanted.where(wanted.notna(), held).astype(bool))

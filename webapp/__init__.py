@@ -85,7 +85,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         GRIDMAP_ADDRESS, else as whoever asks reached it),
         `PUBLIC_PAGE` (whether `/public` is open to everyone; else GRIDMAP_PUBLIC; off by default), `MAP_APPROVAL` (the
         number under which its map may be shown, 审图号; else GRIDMAP_MAP_APPROVAL),
-        `TILE_JOBS` (whether tiles are made anew after a change),
+        `TILE_JOBS` (whether tiles are made anew after a change), `FOUR_EYES` (whether a plan is adopted by somebody
+        else than who proposed it; else GRIDMAP_FOUR_EYES; off by default),
         `BACKGROUND`, `BACKGROUND_KEY`, `BACKGROUND_DATUM` and `BACKGROUND_ATTRIBUTION` (a background map, see
         `gridmap.maps.underlay.background`; else GRIDMAP_BACKGROUND and so on; none by default).
 
@@ -126,6 +127,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         PUBLIC_PAGE=os.environ.get("GRIDMAP_PUBLIC", "") not in ("", "0"),
         MAP_APPROVAL=os.environ.get("GRIDMAP_MAP_APPROVAL", ""),
         NEAR_ROWS=12_000,
+        FOUR_EYES=os.environ.get("GRIDMAP_FOUR_EYES", "") not in ("", "0"),
         MAX_CONTENT_LENGTH=64 * 1024,  # forms only; the upload page takes more from who may import
         UPLOAD_BYTES=200 * 1024 * 1024,
         PHOTO_BYTES=48 * 1024 * 1024,

@@ -16,6 +16,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
+from gridmap.replan_draft import set_lock
 from gridmap.replan_hand import Move, Opened, open_draft
 from layers.errors import GridmapError, MoveNotAllowed, NotFound
 
@@ -25,13 +26,17 @@ __all__ = ["Draft", "Drafts", "get_drafts", "init_app"]
 MOST = 6
 #: Drafts of one city; more than an office works on at a time.
 MOST_KEPT = 200
+#: Drafts that were put in force, one line each.
+_RECORD = "adopted.jsonl"
 
 
 @dataclass(kw_only=True)
 class Draft:
     """One draft: its moves, and the plan opened with them made.
 
-    `serial` counts its changes, so that two processes of the service see when the other has gone on.
+    `serial` counts its changes, so that two processes of the service see when the other has gone on. `locks` are
+    micro-grids locked or unlocked in it; `proposed` says who put it forward (`by`, `at`, `day` from which it should
+    hold, `note`), and is empty while it is edited.
     """
 
     id: str
@@ -41,13 +46,15 @@ class Draft:
     serial: int = 0
     moves: list[Move] = field(default_factory=list)
     undone: list[Move] = field(default_factory=list)
+    locks: dict[str, bool] = field(default_factory=dict)
+    proposed: dict[str, str] = field(default_factory=dict)
     opened: Opened | None = field(default=None, repr=False)
 
     def facts(self) -> dict[str, Any]:
         """What a list of drafts says of it."""
         return {
             "id": self.id, "within": self.within, "owner": self.owner, "made_at": self.made_at,
-            "moves": len(self.moves),
+            "moves": len(self.moves), "proposed": dict(self.proposed),
         }  # fmt: skip
 
 
@@ -104,11 +111,12 @@ class Drafts:
             if draft is None or draft.serial != kept.serial or draft.opened is None:
                 draft = self._again(kept)
             self._hold(draft)
-            before = (draft.moves[:], draft.undone[:])
+            before = (draft.moves[:], draft.undone[:], dict(draft.locks), dict(draft.proposed))
             yield draft
             assert draft.opened is not None
             draft.moves, draft.undone = draft.opened.draft.history, draft.opened.draft.undone
-            if (draft.moves, draft.undone) != before:
+            draft.locks = dict(draft.opened.locks)
+            if (draft.moves, draft.undone, draft.locks, draft.proposed) != before:
                 draft.serial += 1
                 self._write(draft)
 
@@ -149,7 +157,24 @@ class Drafts:
             ) from error
         for _ in kept.undone:
             plan.undo()
+        for code, locked in kept.locks.items():
+            set_lock(kept.opened, code, locked=locked)
         return kept
+
+    def record(self, draft: Draft, told: dict[str, Any]) -> None:
+        """Write down that a draft was put in force, and by whom."""
+        with self._lock:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / _RECORD).open("a", encoding="utf-8") as file:
+                line = {"within": draft.within, "owner": draft.owner, **told}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def adopted(self) -> list[dict[str, Any]]:
+        """Drafts that were put in force, the latest first."""
+        path = self.folder / _RECORD
+        if not path.is_file():
+            return []
+        return [json.loads(line) for line in reversed(path.read_text(encoding="utf-8").splitlines())]
 
     def _hold(self, draft: Draft) -> None:
         self._held[draft.id] = draft

@@ -57,14 +57,15 @@ class PlanEditor(OwnAssets):
 
 def draw_editor(
     address: str, *, lang: str = "zh", title: str = "", assets: str = "/assets/", attribution: str = "",
-    done: str = "/", may_adopt: bool = True,
+    done: str = "/", may_adopt: bool = True, four_eyes: bool = False,
 ) -> folium.Map:  # fmt: skip
     """The page of one draft.
 
     Parameters
     ----------
     address
-        Below which the draft answers: `ground.json`, `targets`, `moves`, `undo`, `redo`, `adopt`; it ends in "/".
+        Below which the draft answers: `ground.json`, `targets`, `moves`, `undo`, `redo`, `lock`, `unlock`, `list.json`,
+        `propose`, `take-back`, `adopt`; it ends in "/".
     lang, title, attribution
         As for `gridmap.draw`.
     assets
@@ -73,6 +74,8 @@ def draw_editor(
         Where the editor goes when it is closed.
     may_adopt
         Whether the page offers to put the plan in force.
+    four_eyes
+        Whether only somebody else than who proposed it does so.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def draw_editor(
             raise WrongCall(f"the {what} of an editor ends in '/', not {where!r}")
     config = {
         "address": address, "lang": lang, "title": title, "attribution": attribution, "done": done,
-        "mayAdopt": may_adopt, "words": plan_words(),
+        "mayAdopt": may_adopt, "fourEyes": four_eyes, "words": plan_words(),
     }
     name = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
     folium_map = CityMap(where=assets, name=name, location=(0.0, 0.0), zoom_start=3, min_zoom=3, max_zoom=20)

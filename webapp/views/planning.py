@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import geopandas as gpd
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from gridmap.maps.assets import outside_links
-from gridmap.maps.geojson import to_geojson
+from gridmap.maps.geojson import plain_records, to_geojson
 from gridmap.maps.page import page_parts
 from gridmap.maps.plan_editor import draw_editor
+from gridmap.replan_draft import planned_moves, refuse_where_locked, set_lock
 from gridmap.replan_hand import Answer, Move, Opened, save_draft
 from gridmap.roles import may
-from layers.errors import NotFound, NotYourArea, WrongCall
+from gridmap.table_file import TABLE_TYPES, table_file
+from layers.errors import MoveNotAllowed, NotFound, NotYourArea, WrongCall
 from webapp.drafts import Draft, get_drafts
 from webapp.guard import get_seen, get_user, needs
-from webapp.language import current
+from webapp.language import current, say
 
 __all__ = ["bp"]
 
@@ -28,6 +40,10 @@ bp = Blueprint("planning", __name__, url_prefix="/plan")
 
 #: Most micro-grids beside a choice for which it is worked out what joining them would do.
 _MOST_TARGETS = 8
+#: Plans put in force that are listed.
+_MOST_ADOPTED = 20
+#: Characters of a note.
+_LONGEST_NOTE = 400
 #: Layers under the plan, with the columns that the page reads.
 _GROUND = {"roads": ("name", "class"), "water": (), "green": (), "barriers": ("kind",)}
 #: Digits of the units that are opened for editing, the whole city left out: a person looks at one part at a time.
@@ -42,8 +58,10 @@ def show() -> ResponseReturnValue:
     communities = seen.read("communities")
     rows = communities.sort_values("code")[[name for name in ("code", "name", "households") if name in communities]]
     drafts = [draft.facts() for draft in get_drafts().listed() if _mine(draft.within)]
+    adopted = [told for told in get_drafts().adopted() if _mine(told["within"])][:_MOST_ADOPTED]
     return render_template(
-        "plan.html", communities=rows.to_dict("records"), drafts=drafts, user=get_user(),
+        "plan.html", communities=rows.to_dict("records"), drafts=drafts, adopted=adopted,
+        user=get_user(),
         names=dict(zip(communities["code"], communities.get("name", communities["code"]), strict=True)),
     )
 
@@ -69,7 +87,7 @@ def edit(draft: str) -> ResponseReturnValue:
     drawn = draw_editor(
         url_for("planning.edit", draft=draft) + "/", lang=current(), title=_title(kept.within), assets="/assets/",
         attribution=seen.meta().get("attribution", ""), done=url_for("planning.show"),
-        may_adopt=may(get_user(), "plan.adopt"),
+        may_adopt=may(get_user(), "plan.adopt"), four_eyes=current_app.config["FOUR_EYES"],
     )
     parts = page_parts(drawn)
     page = render_template("plan_edit.html", parts=parts, title=_title(kept.within), user=get_user())
@@ -126,7 +144,7 @@ def move(draft: str) -> Response:
     _own(draft)
     asked = _asked()
     with get_drafts().open(draft) as kept:
-        opened = _opened(kept)
+        opened = _editable(kept)
         wanted = _move(opened, asked)
         answer = opened.draft.preview(wanted)
         if answer.allowed:
@@ -141,26 +159,91 @@ def back(draft: str, what: str) -> Response:
     """Take the last move back, or make it again."""
     _own(draft)
     with get_drafts().open(draft) as kept:
-        plan = _opened(kept).draft
-        done = plan.undo() if what == "undo" else plan.redo()
+        opened = _editable(kept)
+        refuse_where_locked(opened, back=what == "undo")
+        done = opened.draft.undo() if what == "undo" else opened.draft.redo()
         told = {"done": done, "state": _state(kept)}
+    return _json(told)
+
+
+@bp.post("/drafts/<draft>/<any(lock, unlock):hold>")
+@needs("plan.edit")
+def lock(draft: str, hold: str) -> Response:
+    """Keep a micro-grid as it is in the draft, or let it be changed again."""
+    _own(draft)
+    code = _asked().get("code")
+    if not isinstance(code, str):
+        raise WrongCall("name the micro-grid that is locked or unlocked")
+    with get_drafts().open(draft) as kept:
+        set_lock(_editable(kept), code, locked=hold == "lock")
+        told = {"state": _state(kept)}
+    return _json(told)
+
+
+@bp.get("/drafts/<draft>/list.<any(json, xlsx, csv):listing>")
+@needs("plan.edit")
+def listed(draft: str, listing: str) -> Response:
+    """The buildings that would change their micro-grid, with households and leaders of both sides."""
+    _own(draft)
+    with get_drafts().open(draft) as kept:
+        moves = planned_moves(_opened(kept))
+    if listing == "json":
+        return _json({"moves": plain_records(moves), "households": int(moves["households"].sum())})
+    titles = {name: say(f"planning.column.{name}") for name in moves.columns}
+    answer = make_response(table_file(moves.rename(columns=titles), listing))
+    answer.headers["Content-Type"] = TABLE_TYPES[listing]
+    answer.headers["Content-Disposition"] = f"attachment; filename=moves-{draft[:8]}.{listing}"
+    return answer
+
+
+@bp.post("/drafts/<draft>/propose")
+@needs("plan.edit")
+def propose(draft: str) -> Response:
+    """Put the draft forward, to be looked at and adopted; nobody changes it until it is taken back."""
+    _own(draft)
+    asked = _asked()
+    day = _day(asked)
+    with get_drafts().open(draft) as kept:
+        if not kept.moves and not kept.locks:
+            raise WrongCall("nothing was changed in this draft; there is nothing to propose")
+        _editable(kept)
+        kept.proposed = {
+            "by": get_user().name, "at": datetime.now(UTC).isoformat(timespec="seconds"), "day": day or "",
+            "note": " ".join(str(asked.get("note") or "").split())[:_LONGEST_NOTE],
+        }  # fmt: skip
+        told = {"state": _state(kept)}
+    return _json(told)
+
+
+@bp.post("/drafts/<draft>/take-back")
+@needs("plan.edit")
+def take_back(draft: str) -> Response:
+    """A proposed draft can be edited again."""
+    _own(draft)
+    with get_drafts().open(draft) as kept:
+        kept.proposed = {}
+        told = {"state": _state(kept)}
     return _json(told)
 
 
 @bp.post("/drafts/<draft>/adopt")
 @needs("plan.adopt")
 def adopt(draft: str) -> Response:
-    """Put the draft in force from a day on."""
+    """Put the draft in force from a day on; where four eyes are asked for, only what somebody else has proposed."""
     _own(draft)
-    day = str(_asked().get("day") or "") or None
-    try:
-        day = None if day is None else date.fromisoformat(day).isoformat()
-    except ValueError:
-        raise WrongCall(f"a day is written 2026-11-01, not {day!r}") from None
+    day, user = _day(_asked()), get_user().name
     with get_drafts().open(draft) as kept:
-        if not kept.moves:
+        if not kept.moves and not kept.locks:
             raise WrongCall("nothing was changed in this draft; there is nothing to adopt")
+        if current_app.config["FOUR_EYES"] and kept.proposed.get("by", user) == user:
+            raise MoveNotAllowed("a plan is adopted by somebody else than who proposed it; ask a colleague")
+        day = day or kept.proposed.get("day") or None
         done = save_draft(_opened(kept), day=day)
+        get_drafts().record(kept, {
+            "adopted_by": user, "at": datetime.now(UTC).isoformat(timespec="seconds"), "proposed": kept.proposed,
+            "day": day or datetime.now().astimezone().date().isoformat(), "moves": len(done.moves),
+            "households_moved": done.figures["households_moved"],
+        })  # fmt: skip
     get_drafts().drop(draft)
     return _json({"figures": done.figures, "moves": len(done.moves)})
 
@@ -225,6 +308,28 @@ def _move(opened: Opened, asked: dict[str, Any]) -> Move:
     raise WrongCall(f"a move is 'move', 'merge' (with 'to') or 'divide', not {str(what)[:20]!r}")
 
 
+def _day(asked: dict[str, Any]) -> str | None:
+    """The ISO day that was sent; None where none was."""
+    day = str(asked.get("day") or "") or None
+    try:
+        return None if day is None else date.fromisoformat(day).isoformat()
+    except ValueError:
+        raise WrongCall(f"a day is written 2026-11-01, not {day!r}") from None
+
+
+def _editable(kept: Draft) -> Opened:
+    """The plan of a draft, to be changed.
+
+    Raises
+    ------
+    MoveNotAllowed
+        Where it was proposed.
+    """
+    if kept.proposed:
+        raise MoveNotAllowed(f"{kept.proposed['by']} has proposed this plan; take the proposal back to change it")
+    return _opened(kept)
+
+
 def _opened(kept: Draft) -> Opened:
     assert kept.opened is not None, "a draft is opened by its registry"
     return kept.opened
@@ -266,7 +371,8 @@ def _state(kept: Draft) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "zones": inside.to_dict(), "done": [_said(m) for m in plan.history], "undone": [_said(m) for m in plan.undone],
-        "changed": plan.changed(), "band": [band.low, band.target, band.high],
+        "changed": plan.changed(), "proposed": kept.proposed, "locks": kept.opened.locks if kept.opened else {},
+        "mine": kept.proposed.get("by") == get_user().name, "band": [band.low, band.target, band.high],
         "areas": json.loads(to_geojson(rows, columns=("code", "households", "kind", "locked", "within_band"))),
     }  # fmt: skip
 

@@ -41,16 +41,22 @@
       this.chosen = h("section", { class: "gm-plan-chosen", "aria-live": "polite" });
       this.history = h("ol", { class: "gm-plan-history" });
       this.day = h("input", { type: "date", id: `${this.root.id}-day`, value: new Date().toISOString().slice(0, 10) });
+      this.note_ = h("input", { type: "text", maxlength: "400", placeholder: t("note"), "aria-label": t("note") });
       this.adopt = h("button", { type: "button", class: "gm-button gm-plan-adopt", disabled: true, onclick: () => this.putInForce() }, t("adopt_now"));
-      this.end = h("section", { class: "gm-plan-end" });
-      if (this.config.mayAdopt) this.end.append(h("label", { for: this.day.id }, t("adopt")), this.day, this.adopt);
+      this.propose = h("button", { type: "button", class: "gm-button gm-plan-propose", disabled: true, onclick: () => this.putForward() }, t("propose"));
+      this.takeBack = h("button", { type: "button", class: "gm-button gm-plan-take-back", onclick: () => this.run(async () => this.show((await this.ask("take-back", {})).state)) }, t("take_back"));
+      this.banner = h("section", { class: "gm-plan-proposed", hidden: true });
+      this.locks = h("p", { class: "gm-quiet", hidden: true });
+      this.who = h("details", { class: "gm-fold gm-plan-who", ontoggle: () => this.whoMoves() }, h("summary", null, t("who_moves")), h("div"));
+      this.end = h("section", { class: "gm-plan-end" }, h("label", { for: this.day.id }, t("adopt")), this.day, this.note_, this.propose);
+      if (this.config.mayAdopt) this.end.append(this.adopt);
       this.end.append(h("p", { class: "gm-quiet" }, t("kept")), h("a", { href: this.config.done }, t("back")));
       const attribution = this.config.attribution ? h("p", { class: "gm-quiet" }, this.config.attribution) : null;
       this.root.append(
         h("section", { class: "gm-panel gm-plan-panel", "aria-label": t("plan") },
           h("div", { class: "gm-head" }, h("div", null, h("h1", { class: "gm-title" }, this.config.title || t("plan")), this.summary)),
-          h("div", { class: "gm-scroll" }, this.modes, h("div", { class: "gm-plan-back" }, this.undo, this.redo), this.chosen,
-            h("h2", null, t("moves")), this.history, this.end, attribution)),
+          h("div", { class: "gm-scroll" }, this.banner, this.modes, h("div", { class: "gm-plan-back" }, this.undo, this.redo), this.chosen,
+            h("h2", null, t("moves")), this.history, this.locks, this.who, this.end, attribution)),
         this.note,
       );
       this.say(t("loading"));
@@ -102,9 +108,22 @@
       const peopled = state.areas.features.filter((f) => f.properties.households > 0);
       const inside = peopled.filter((f) => f.properties.within_band).length;
       this.summary.textContent = this.t("summary", { n: state.areas.features.length, inside, low: state.band[0], high: state.band[2] });
-      this.undo.disabled = !state.done.length;
-      this.redo.disabled = !state.undone.length;
-      this.adopt.disabled = !state.done.length;
+      const held = Boolean(state.proposed.by), changed = state.done.length || Object.keys(state.locks).length;
+      this.root.classList.toggle("gm-plan-held", held);
+      this.undo.disabled = held || !state.done.length;
+      this.redo.disabled = held || !state.undone.length;
+      this.adopt.disabled = !changed || (this.config.fourEyes && (!held || state.mine));
+      this.propose.disabled = !changed;
+      this.propose.hidden = this.note_.hidden = held;
+      if (held && state.proposed.day) this.day.value = state.proposed.day;
+      this.banner.hidden = !held;
+      this.banner.replaceChildren(...(held ? [
+        h("p", null, h("b", null, this.t("proposed", { by: state.proposed.by, at: state.proposed.at.slice(0, 10), day: state.proposed.day ? this.t("proposed_day", { day: state.proposed.day }) : "" }))),
+        state.proposed.note ? h("p", null, state.proposed.note) : "", h("p", { class: "gm-quiet" }, this.t("proposed_about")), this.takeBack] : []));
+      const names = (on) => Object.entries(state.locks).filter(([, locked]) => locked === on).map(([code]) => this.short(code)).join(", ");
+      this.locks.textContent = [[true, "locks"], [false, "unlocks"]].map(([on, key]) => (names(on) ? this.t(key, { names: names(on) }) : "")).filter(Boolean).join(" · ");
+      this.locks.hidden = !this.locks.textContent;
+      this.whoMoves();
       const said = (m) => this.t(`said.${m.what}`, { cells: m.cells, to: m.to.map((code) => (code.startsWith("new") ? this.t("a_new_one") : this.short(code))).join(", ") });
       this.history.replaceChildren(...(state.done.length ? state.done.map((m) => h("li", null, said(m))) : [h("li", { class: "gm-quiet" }, this.t("no_moves"))]));
       this.choose([]);
@@ -127,7 +146,7 @@
     }
 
     click(latlng) {
-      if (this.mode === "lasso") return;
+      if (this.mode === "lasso" || (this.state && this.state.proposed.by)) return;
       const cell = this.view.at(latlng);
       if (!cell) return;
       const building = this.mode === "building" && this.view.buildingAt(latlng);
@@ -163,7 +182,7 @@
       this.chosen.replaceChildren(
         h("p", { class: "gm-plan-count" }, h("b", null, this.t("chosen", { n: codes.length, h: households })), " ",
           h("button", { type: "button", class: "gm-plan-clear", onclick: () => this.choose([]) }, this.t("clear"))),
-        ...(whole ? [h("button", { type: "button", class: "gm-button", onclick: () => this.make({ what: "divide", code: [...zones][0] }) }, this.t("divide"))] : []),
+        ...(whole ? this.wholeButtons([...zones][0]) : []),
         list,
       );
       this.run(async () => {
@@ -173,6 +192,33 @@
         list.replaceChildren(...told.targets.map((target) => this.target(target, codes)));
         if (told.left_out) list.append(h("li", { class: "gm-quiet" }, this.t("left_out", { n: told.left_out })));
       });
+    }
+
+    /* What is done with one whole micro-grid: divided, or locked as it is. */
+    wholeButtons(code) {
+      const area = this.view.areas.find((f) => f.props.code === code), locked = Boolean(area && area.props.locked);
+      const hold = () => this.run(async () => this.show((await this.ask(locked ? "unlock" : "lock", { code })).state));
+      return [
+        locked ? null : h("button", { type: "button", class: "gm-button", onclick: () => this.make({ what: "divide", code }) }, this.t("divide")),
+        h("button", { type: "button", class: "gm-button gm-plan-lock", onclick: hold, title: this.t("lock_about") }, this.t(locked ? "unlock" : "lock")),
+      ].filter(Boolean);
+    }
+
+    /* The buildings that would change sides, asked for when somebody looks. */
+    async whoMoves() {
+      const box = this.who.lastElementChild;
+      if (!this.who.open || !this.state) return;
+      const told = await this.ask("list.json").catch((problem) => { this.say(this.t("failed", { why: problem.message }), true); });
+      if (!told) return;
+      box.replaceChildren(...(told.moves.length ? [
+        h("p", null, this.t("who_total", { n: told.moves.length, h: told.households })),
+        h("ul", { class: "gm-plan-moves" }, told.moves.slice(0, 200).map((m) => h("li", null, this.t("who_row", {
+          name: [m.name || m.address || m.building, m.part].filter(Boolean).join(" "), h: m.households,
+          from: [this.short(m.from_micro_grid), m.from_leader].filter(Boolean).join(" "),
+          to: [m.new ? this.t("a_new_one") : this.short(m.to_micro_grid), m.to_leader].filter(Boolean).join(" "),
+        })))),
+        h("a", { href: `${this.config.address}list.xlsx`, download: "" }, this.t("who_file")),
+      ] : [h("p", { class: "gm-quiet" }, this.t("who_none"))]));
     }
 
     target(target, codes) {
@@ -203,6 +249,10 @@
 
     back(what) {
       return this.run(async () => this.show((await this.ask(what, {})).state));
+    }
+
+    putForward() {
+      return this.run(async () => this.show((await this.ask("propose", { day: this.day.value, note: this.note_.value })).state));
     }
 
     putInForce() {
