@@ -8,11 +8,15 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from gridmap.audit import note
 from gridmap.roles import check_area
 from gridmap.stores import Account, open_store
 from layers.errors import NotFound, WrongCall
 
-__all__ = ["LEAST_PASSWORD", "add_account", "disable_account", "hash_password", "password_fits", "set_password"]
+__all__ = [
+    "LEAST_PASSWORD", "add_account", "change_account", "disable_account", "hash_password", "password_fits",
+    "set_password",
+]
 
 #: Least number of characters of a password (NIST SP 800-63B, 5.1.1.1).
 LEAST_PASSWORD = 8
@@ -52,7 +56,9 @@ def password_fits(password: str, hashed: str) -> bool:
         return False
 
 
-def add_account(city: str | Path, name: str, *, password: str, role: str, area: str = "") -> Account:
+def add_account(
+    city: str | Path, name: str, *, password: str, role: str, area: str = "", by: str | None = None
+) -> Account:
     """Add an account to a city.
 
     Parameters
@@ -63,6 +69,8 @@ def add_account(city: str | Path, name: str, *, password: str, role: str, area: 
         What the user types to log in.
     role, area
         See `gridmap.roles`; `area` is a unit code, or several with commas.
+    by
+        The account that adds it, for the audit log; None for the user of this machine.
 
     Raises
     ------
@@ -76,11 +84,35 @@ def add_account(city: str | Path, name: str, *, password: str, role: str, area: 
     with open_store(city) as store:
         if store.account(name) is not None:
             raise WrongCall(f"there is an account {name!r} already; use 'gridmap user password' to change its password")
-        store.keep_account(account)
+        with store.transaction():
+            store.keep_account(account)
+            note(store, "user.add", by=by, area=account.area, name=name, role=role)
     return account
 
 
-def disable_account(city: str | Path, name: str) -> None:
+def change_account(city: str | Path, name: str, *, role: str, area: str = "", by: str | None = None) -> Account:
+    """Give an account another role or area; it sees by them from its next click on.
+
+    Raises
+    ------
+    NotFound
+        Where there is no such account.
+    WrongCall
+        Where the role is unknown, or the area wider than the role may see.
+    """
+    with open_store(city) as store:
+        before = _known(store.account(name), name)
+        after = replace(before, role=role, area=check_area(role, area))
+        with store.transaction():
+            store.keep_account(after)
+            note(
+                store, "user.change", by=by, area=after.area, name=name, role_before=before.role, role=after.role,
+                area_before=before.area,
+            )
+    return after
+
+
+def disable_account(city: str | Path, name: str, *, by: str | None = None) -> None:
     """Keep an account from logging in; its name stays taken.
 
     Raises
@@ -89,10 +121,13 @@ def disable_account(city: str | Path, name: str) -> None:
         Where there is no such account.
     """
     with open_store(city) as store:
-        store.keep_account(replace(_known(store.account(name), name), active=False))
+        account = _known(store.account(name), name)
+        with store.transaction():
+            store.keep_account(replace(account, active=False))
+            note(store, "user.disable", by=by, area=account.area, name=name)
 
 
-def set_password(city: str | Path, name: str, password: str) -> None:
+def set_password(city: str | Path, name: str, password: str, *, by: str | None = None) -> None:
     """Give an account a new password and let it log in again.
 
     Raises
@@ -102,7 +137,10 @@ def set_password(city: str | Path, name: str, password: str) -> None:
     """
     hashed = hash_password(password)
     with open_store(city) as store:
-        store.keep_account(replace(_known(store.account(name), name), password_hash=hashed, active=True))
+        account = _known(store.account(name), name)
+        with store.transaction():
+            store.keep_account(replace(account, password_hash=hashed, active=True))
+            note(store, "user.password", by=by, area=account.area, name=name, was_disabled=not account.active)
 
 
 def _known(account: Account | None, name: str) -> Account:

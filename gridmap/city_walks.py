@@ -13,8 +13,9 @@ import pyproj
 import shapely
 
 from gridmap.access.network import WalkNetwork
+from gridmap.city_norms import norms_in_force
 from gridmap.covering import READ, walking_network
-from gridmap.norms import Norms, load_norms
+from gridmap.norms import Norms
 from gridmap.rework import cover_settings
 from gridmap.settings import CoverSettings
 from gridmap.stores import Store
@@ -107,8 +108,9 @@ def read_walks(store: Store, *, norms: str | Path | None = None) -> CityWalks:
     if network is None:
         raise MissingLayer("the city has no streets to walk on; build it again with a layer roads in its folder")
     return CityWalks(
-        crs=store.crs, name=store.meta().get("name", ""), layers=layers, norms=load_norms(norms).with_distance(),
-        settings=cover_settings(store), network=network, findings=findings,
+        crs=store.crs, name=store.meta().get("name", ""), layers=layers,
+        norms=norms_in_force(store, norms).with_distance(), settings=cover_settings(store), network=network,
+        findings=findings,
     )
 
 

@@ -19,6 +19,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
+from gridmap.audit import note
 from gridmap.desk_settle import settle
 from gridmap.import_buildings import import_buildings
 from gridmap.import_levels import import_level
@@ -145,6 +146,8 @@ def import_file(
         done = import_buildings(city, path, complete=complete, **how)
     else:
         done = _import_things(city, layer, path, complete=complete, places=places or {}, **how)
+    if not dry_run:
+        _note(city, "import.done", done.record, by, within)
     changed = done.record.new + done.record.changed + done.record.ended
     if changed and layer in _COVERS:
         _cover(city, layer, done.record.code, done.findings, path.name, later=not cover or dry_run, told=not dry_run)
@@ -270,7 +273,20 @@ def undo_import(
             _put_things_back(store, layer, steps, table)
     if layer in _COVERS:
         _cover(city, layer, f"{code} undone", Findings(), "", later=not cover, told=True)
-    return record_of(table[mine].iloc[0])
+    record = record_of(table[mine].iloc[0])
+    _note(city, "import.undone", record, by)
+    return record
+
+
+def _note(
+    city: str | Path, what: str, record: ImportRecord, by: str | None, within: Sequence[str] = ("",)
+) -> None:  # fmt: skip
+    """Write an import to the audit log."""
+    with open_store(city) as store:
+        note(
+            store, what, by=by, area=",".join(within), code=record.code, layer=record.layer, file=record.file,
+            sha256=record.sha256, rows=record.rows, refused=record.refused,
+        )
 
 
 def _put_things_back(store: Store, layer: str, steps: pd.DataFrame, table: pd.DataFrame) -> None:

@@ -172,7 +172,7 @@ def split_again(
         )  # fmt: skip
         if not dry_run:
             progress("attaching, covering, keeping", 0.7)
-            keep_outcome(store, outcome, version=version, also=also)
+            keep_outcome(store, outcome, version=version, also=also, within=within)
     progress("done", 1.0)
     before, after = (units[units["code"].str.startswith(within)] for units in (scope.micro_grids, found.micro_grids))
     here = found.flows[found.flows["old"].str.startswith(within) | found.flows["new"].str.startswith(within)]

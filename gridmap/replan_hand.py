@@ -102,7 +102,7 @@ def open_draft(city: str | Path, *, within: str = "") -> Opened:
     return Opened(draft, str(city), within, version, scope, graph, band, frozenset(taken), kinds, findings)
 
 
-def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
+def save_draft(opened: Opened, *, day: str | None = None, by: str | None = None) -> Replanned:
     """Keep an edited plan: both sides' areas and figures, buildings, cells, what is attached, coverage, lineage.
 
     Parameters
@@ -111,6 +111,8 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
         From `open_draft`, with its draft edited. Open it anew afterwards.
     day
         ISO day from which the change holds; today without it.
+    by
+        The account that keeps it; None for the user of this machine.
 
     Raises
     ------
@@ -152,7 +154,7 @@ def save_draft(opened: Opened, *, day: str | None = None) -> Replanned:
         day=day, band=None, findings=opened.findings,
     )  # fmt: skip
     with open_store(opened.city) as store:
-        keep_outcome(store, outcome, version=opened.version)
+        keep_outcome(store, outcome, version=opened.version, within=opened.within, by=by)
     return Replanned(
         opened.city, opened.within, True, True, compare(moved, before, made.micro_grids, opened.band),
         move_list(moved, made.buildings, before, made.micro_grids), before, made.micro_grids, lineage, opened.findings,

@@ -16,6 +16,7 @@ from gridmap.access.coverage import coverage
 from gridmap.access.reasons import titles_of
 from gridmap.access.walk import nearest_facilities
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
+from gridmap.audit import note
 from gridmap.covering import Frames, explained_gaps, walking_network
 from gridmap.desk_settle import settle
 from gridmap.micro_grids.band import Band
@@ -58,9 +59,10 @@ class Outcome:
 
 
 def keep_outcome(
-    store: SqlStore, outcome: Outcome, *, version: str, also: Callable[[Store], None] | None = None
-) -> None:
-    """Put a changed plan in place of the old one, all or nothing.
+    store: SqlStore, outcome: Outcome, *, version: str, within: str, by: str | None = None,
+    also: Callable[[Store], None] | None = None,
+) -> None:  # fmt: skip
+    """Put a changed plan in place of the old one, all or nothing, with a note in the audit log.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def keep_outcome(
         What changed.
     version
         `data_version` of the store when it was read.
+    within, by
+        The area that was planned anew, and the account that keeps it; None for the user of this machine.
     also
         What else is written in the same transaction, told the store with the new plan in it.
 
@@ -88,6 +92,10 @@ def keep_outcome(
         store.set_meta(**facts)
         if also is not None:
             also(store)
+        note(
+            store, "plan.adopt", by=by, area=within, day=outcome.day, micro_grids_before=len(outcome.before),
+            micro_grids=len(outcome.micro_grids),
+        )
 
 
 def _facts(store: Store, outcome: Outcome, frames: Frames) -> dict[str, str]:

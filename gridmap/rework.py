@@ -13,6 +13,7 @@ import geopandas as gpd
 import pandas as pd
 
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
+from gridmap.city_norms import norms_in_force
 from gridmap.covering import READ, cover
 from gridmap.desk_settle import settle
 from gridmap.norms import Norm, Norms, load_norms
@@ -76,7 +77,7 @@ def cover_again(
     city
         Store URL.
     norms
-        Norms file in place of the packaged one.
+        Norms file in place of the packaged one and of what is changed in the store.
     kinds
         Kinds of facility that the new tables hold; all that have a norm when empty.
     progress
@@ -93,7 +94,8 @@ def cover_again(
     MissingLayer
         Where the city has no buildings or no facilities.
     """
-    table = load_norms(norms).with_distance()
+    with open_store(city) as store:
+        table = norms_in_force(store, norms).with_distance()
     unknown = [kind for kind in kinds if kind not in table]
     if unknown:
         raise WrongCall(f"no norm with a distance for {', '.join(unknown)}; the kinds are {', '.join(table.keys())}")

@@ -146,6 +146,10 @@ class Uploads:
         found = [job for job in self._all() if job.by == by]
         return sorted(found, key=lambda job: -job.at)
 
+    def everything(self) -> list[Job]:
+        """Jobs of everybody, the latest first: for who looks after the installation."""
+        return sorted(self._all(), key=lambda job: -job.at)
+
     def keep(self, job: Job) -> None:
         """Write a job down, whole or not at all."""
         path = self._place(job.code) / "job.json"

@@ -21,6 +21,8 @@ DEEDS = (
     "gridmap.cli_site", "gridmap.city_tiles", "gridmap.cli_tiles", "gridmap.import_match", "gridmap.import_scope",
     "gridmap.import_preview", "gridmap.osm_households", "gridmap.uploads", "gridmap.upload_reading",
     "gridmap.desk", "gridmap.desk_moves", "gridmap.desk_settle", "gridmap.photos",
+    "gridmap.audit", "gridmap.export_jobs", "gridmap.street", "gridmap.placing", "gridmap.roster",
+    "gridmap.city_norms", "gridmap.city_settings", "gridmap.storage",
 )  # fmt: skip
 
 #: A room under the left folder imports none of these.

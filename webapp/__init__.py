@@ -15,9 +15,11 @@ from gridmap.maps import install_assets
 from gridmap.stores import open_store
 from layers.errors import BadSettings
 from webapp import (
+    admin_jobs,
     auth,
     drafts,
     errors,
+    exporting,
     grounds,
     guard,
     language,
@@ -29,6 +31,7 @@ from webapp import (
     searches,
     security,
     store,
+    telling,
     tile_door,
     tile_job,
     tile_values,
@@ -37,8 +40,12 @@ from webapp import (
 )
 from webapp.instance import secret_key
 from webapp.views import (
+    admin,
+    admin_audit,
+    admin_norms,
     assets,
     base,
+    border,
     cards,
     coverage,
     equity,
@@ -51,8 +58,10 @@ from webapp.views import (
     plans,
     public,
     quality,
+    roster,
     search,
     siting,
+    street,
     uploads,
     users,
     ways,
@@ -85,6 +94,10 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         GRIDMAP_ADDRESS, else as whoever asks reached it),
         `PUBLIC_PAGE` (whether `/public` is open to everyone; else GRIDMAP_PUBLIC; off by default), `MAP_APPROVAL` (the
         number under which its map may be shown, 审图号; else GRIDMAP_MAP_APPROVAL),
+        `EXPORT_SECONDS` and `EXPORT_DAYS` (the longest export, and how long its file is kept), `EXPORTS` (where such
+        files lie; else beside the secret key), `BACKUPS` (copies of the city), `EXPORT_WARM`
+        (whether the process that exports is made ready by whoever
+        opens the form),
         `TILE_JOBS` (whether tiles are made anew after a change), `FOUR_EYES` (whether a plan is adopted by somebody
         else than who proposed it; else GRIDMAP_FOUR_EYES; off by default),
         `BACKGROUND`, `BACKGROUND_KEY`, `BACKGROUND_DATUM` and `BACKGROUND_ATTRIBUTION` (a background map, see
@@ -132,6 +145,9 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         UPLOAD_BYTES=200 * 1024 * 1024,
         PHOTO_BYTES=48 * 1024 * 1024,
         UPLOAD_SECONDS=300.0,
+        EXPORT_SECONDS=900.0,
+        EXPORT_DAYS=7.0,
+        EXPORT_WARM=not config.get("TESTING", False),
         SESSION_COOKIE_NAME="gridmap",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -147,6 +163,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
     app.config["ASSETS"] = folder / "assets"
     app.config.setdefault("UPLOADS", folder / "uploads")  # beside what is served, never in it
     app.config.setdefault("SITING", folder / "siting")
+    app.config.setdefault("EXPORTS", folder / "exports")
+    app.config.setdefault("BACKUPS", folder / "backups")
     install_assets(app.config["ASSETS"])
 
     Bootstrap5(app)
@@ -157,6 +175,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         part.init_app(app)
     for part in (walks, searches, open_door, drafts, grounds, scenarios):
         part.init_app(app)
+    for part in (exporting, telling, admin_jobs):
+        part.init_app(app)
     for part in (tiles, tile_values, tile_door, tile_job, base, past):
         part.init_app(app)
     for view in (
@@ -165,6 +185,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         quality, planning, plans, equity, ways,
         coverage, what_if, siting,
         search, cards, public, users, assets, mine,
+        street, roster, border, admin, admin_audit, admin_norms,
     ):
         app.register_blueprint(view.bp)
     return app

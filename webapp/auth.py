@@ -99,6 +99,7 @@ def login() -> ResponseReturnValue:
         wait = max(attempts[kind].wait(key) for kind, key in keys.items())
         if wait:
             flash(say("login.wait", minutes=math.ceil(wait / 60)), "warning")
+            _note("login.wait", name)
             status = 429
         else:
             account = _known(name, password)
@@ -110,9 +111,11 @@ def login() -> ResponseReturnValue:
                 if lang:
                     session["lang"] = lang
                 login_user(LoggedIn(account))
+                _note("login.ok", name, account)
                 return redirect(_next(account))
             for kind, key in keys.items():
                 attempts[kind].failed(key)
+            _note("login.failed", name)
             flash(say("login.wrong"), "danger")
             status = 401
     return render_template("login.html", form=form), status
@@ -122,9 +125,20 @@ def login() -> ResponseReturnValue:
 @public
 def logout() -> ResponseReturnValue:
     """End the session."""
+    if current_user.is_authenticated:
+        _note("logout", current_user.user.name, get_account(current_user.user.name))
     logout_user()
     session.clear()
     return redirect(url_for("auth.login"))
+
+
+def _note(what: str, name: str, account: Account | None = None) -> None:
+    """Write a knock at the door down; a name that nobody has may be a password typed in the wrong field."""
+    known = account or get_store().account(name)
+    current_app.extensions["audit"].add(
+        what, by=known.name if known else "", role=known.role if known else "", area=known.area if known else "",
+        address=str(request.remote_addr),
+    )
 
 
 def _known(name: str, password: str) -> Account | None:

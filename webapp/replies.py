@@ -93,15 +93,15 @@ def data_answer(
     return answer
 
 
-def kept_text(what: str, make: Callable[[], str]) -> str:
+def kept_text(what: str, make: Callable[[], str], *, incidents: bool = False) -> str:
     """A text made once for everyone of the same role and reach, as long as the city stays as it is.
 
     Parameters
     ----------
-    what, make
+    what, make, incidents
         As for `data_answer`.
     """
-    return gzip.decompress(_packed(*_key(what), make)).decode()
+    return gzip.decompress(_packed(*_key(what, incidents), make)).decode()
 
 
 def _key(what: str, incidents: bool = False) -> tuple[str, str]:

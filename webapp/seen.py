@@ -26,6 +26,7 @@ from gridmap.stores.incident_rows import (
     rows_of_codes,
 )
 from gridmap.stores.sql_store import SqlStore
+from gridmap.stores.tallies import columns_of, tally
 from layers.errors import NotFound, NotYourArea
 from layers.schema import LAYERS, layer
 
@@ -111,6 +112,7 @@ class Seen:
         within: Sequence[str] = ("",),
         bbox: tuple[float, float, float, float] | None = None,
         as_of: date | None = None,
+        most: int | None = None,
     ) -> Any:
         """Rows of a layer that the user may see, with the columns that the user may see.
 
@@ -127,7 +129,7 @@ class Seen:
         if name == "findings":
             # they have no place of their own: a store gives all or none
             return self._own_findings(self._store.read(name), areas)
-        return self._own_columns(name, self._store.read(name, within=areas, bbox=bbox, as_of=as_of))
+        return self._own_columns(name, self._store.read(name, within=areas, bbox=bbox, as_of=as_of, most=most))
 
     def ground(self, name: str, *, bbox: Box | None = None) -> Any:
         """Streets, water, green or walls of one's area and a little around it, so that a map shows where it lies.
@@ -211,6 +213,23 @@ class Seen:
         if name == "findings":
             return len(self.read(name, within=within))
         return self._store.count(name, within=self.within(within)) if self.sees(name) else 0
+
+    def columns(
+        self, name: str, columns: Sequence[str], *, within: Sequence[str] = ("",), as_of: date | None = None,
+        codes: Sequence[str] | None = None, without: Sequence[str] = (),
+    ) -> pd.DataFrame:  # fmt: skip
+        """Some columns of a layer, without geometry, for figures; those that the user may not see are empty."""
+        if not self.sees(name):
+            return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
+        areas = self.within(within)
+        found = columns_of(self._sql, name, columns, within=areas, as_of=as_of, codes=codes, without=without)
+        own = self._own_columns(name, found)
+        return own.reindex(columns=list(columns))
+
+    def tally(self, name: str, by: Sequence[str], *, within: Sequence[str] = ("",), **how: Any) -> pd.DataFrame:
+        """How many rows of a layer in reach there are of each kind; see `gridmap.stores.tallies.tally`."""
+        areas = self.within(within) if self.sees(name) else ()
+        return tally(self._sql, name, by, within=areas, **how)
 
     def rows(self, name: str) -> int:
         """How many rows a layer has in the whole city: how heavy it is, not what is in it."""
@@ -329,7 +348,7 @@ class Seen:
 
     @property
     def _sql(self) -> SqlStore:
-        assert isinstance(self._store, SqlStore), "incidents are found by the database"
+        assert isinstance(self._store, SqlStore), "figures and incidents are found by the database"
         return self._store
 
     def _own_facts(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -66,14 +66,15 @@ class Store(Protocol):
         within: Sequence[str] = ("",),
         bbox: tuple[float, float, float, float] | None = None,
         as_of: date | None = None,
+        most: int | None = None,
     ) -> gpd.GeoDataFrame | pd.DataFrame:
         """Rows of a layer, ordered by key, with every column that was written.
 
         `within` holds area codes: a unit is within where its own code starts with one of them, a thing where its
         micro-grid's code does; ("",) is the whole city. Layers without such a code (roads, water, green, barriers,
         estates, gaps) are within where their geometry meets the area. `bbox` is in the city's CRS. `as_of` leaves
-        out rows not yet or no longer valid that day, and units that ended or changed since are as they were. A layer
-        without rows gives an empty frame with its columns.
+        out rows not yet or no longer valid that day, and units that ended or changed since are as they were. `most`
+        gives the first rows only. A layer without rows gives an empty frame with its columns.
         """
         ...
 

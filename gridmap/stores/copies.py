@@ -8,6 +8,7 @@ from pathlib import Path
 from gridmap.stores.geopackage import GeoPackage
 from gridmap.stores.incident_log import copy_log
 from gridmap.stores.keepers import writing
+from gridmap.stores.records import carry_records
 from gridmap.stores.sql_store import SqlStore
 from layers.errors import NotFound, WrongCall
 
@@ -16,7 +17,7 @@ __all__ = ["backup", "copy_store"]
 
 def copy_store(source: SqlStore, url: str | Path) -> None:
     """
-    Copy a city with its facts, layers, accounts, moves and photos, of one moment, in place of what `url` holds.
+    Copy a city with its facts, layers, accounts, moves, photos and logs, of one moment, in place of what `url` holds.
 
     Accounts that only the other city had stay there; its moves and photos do not, since its incidents go.
 
@@ -52,6 +53,7 @@ def copy_store(source: SqlStore, url: str | Path) -> None:
             target.set_meta(**meta)
             for account in accounts:
                 target.keep_account(account)
+            carry_records(source, target)
 
 
 def backup(store: SqlStore, file: str | Path) -> Path:

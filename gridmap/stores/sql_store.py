@@ -264,9 +264,10 @@ class SqlStore(Store, ABC):
         within: Sequence[str] = ("",),
         bbox: Box | None = None,
         as_of: date | None = None,
+        most: int | None = None,
     ) -> gpd.GeoDataFrame | pd.DataFrame:
         """
-        Rows of a layer as a frame; see `gridmap.stores.base.Store.read`.
+        Rows of a layer as a frame, the first `most` of them; see `gridmap.stores.base.Store.read`.
 
         Raises
         ------
@@ -293,13 +294,13 @@ class SqlStore(Store, ABC):
             conditions += [self._near(table, shape.bounds) for shape in exact if not shape.is_empty]
             if as_of is not None and (valid := valid_on(table, as_of.isoformat())) is not None:
                 conditions.append(valid)
-            rows, geometry = self._fetch(connection, item, kept, table, conditions, exact)
+            rows, geometry = self._fetch(connection, item, kept, table, conditions, exact, most)
         frame = to_frame(item, kept, rows, geometry, crs)
         return frame if as_of is None else with_past(self, layer, frame, within=within, bbox=bbox, as_of=as_of)
 
     def _fetch(
         self, connection: Connection, item: Layer, kept: Sequence[Kept], table: Table, conditions: list[Any],
-        exact: list[shapely.Geometry],
+        exact: list[shapely.Geometry], most: int | None,
     ) -> tuple[Sequence[Any], np.ndarray | None]:
         columns = [table.c[one.column] for one in kept]
         if item.geometry:
@@ -309,6 +310,8 @@ class SqlStore(Store, ABC):
         query = select(*columns).where(*conditions).order_by(*key, table.c[FID])
         if any(shape.is_empty for shape in exact):
             query = query.limit(0)
+        elif most is not None and not exact:
+            query = query.limit(most)
         rows: Sequence[Any] = connection.execute(query).all()
         if not item.geometry:
             return rows, None
@@ -317,7 +320,7 @@ class SqlStore(Store, ABC):
             # the index keeps single precision: what is in is decided here, the same way for every store
             shapely.prepare(shape)
             inside = shapely.intersects(shape, geometry)
-            rows, geometry = list(compress(rows, inside)), geometry[inside]
+            rows, geometry = list(compress(rows, inside))[:most], geometry[inside][:most]
         return rows, geometry
 
     def _area(self, connection: Connection, codes: Sequence[str]) -> shapely.Geometry:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pyogrio
 import pytest
 from shapely.geometry import Point
 from werkzeug.serving import make_server
 
 from gridmap.stores import open_store
-from tests.webapp.small_city import CODES, PASSWORD, in_reach
+from tests.webapp.small_city import CODES, PASSWORD, STREETS, in_reach
 from webapp import create_app
 
 pytestmark = pytest.mark.browser
@@ -315,12 +317,27 @@ def test_hostile_names_are_shown_as_typed_and_never_run(browser: Any, serve: Any
 
 def test_an_export_is_downloaded(browser: Any, address: str, tmp_path: Path) -> None:
     visit = Visit(browser, address, "street_office")
-    visit.page.goto(f"{address}/export")
-    with visit.page.expect_download() as waiting:
-        visit.page.locator("main button[type=submit]").click()
+    page = visit.page
+    page.goto(f"{address}/export")
+    page.select_option("[data-scope]", STREETS[0])
+    page.click("[data-look]")
+    page.wait_for_selector(".gw-piece table")
+    page.select_option("#encoding", "utf-8")
+    page.locator("main button[type=submit]").click()
+    page.wait_for_url("**/export/jobs/*")
+    job = page.url
+    page.goto(f"{address}/findings")  # leave it, and come back by the list
+    page.goto(f"{address}/export")
+    page.wait_for_selector(f".gw-exports a[href='{job.removeprefix(address)}/file']")
+    with page.expect_download() as waiting:
+        page.click(f".gw-exports a[href='{job.removeprefix(address)}/file']")
     waiting.value.save_as(tmp_path / "export.zip")
-    assert (tmp_path / "export.zip").read_bytes()[:2] == b"PK"
-    assert waiting.value.suggested_filename == "gridmap-micro_grids.zip"
+    assert waiting.value.suggested_filename.startswith(f"gridmap-{STREETS[0]}-")
+    zipfile.ZipFile(tmp_path / "export.zip").extractall(tmp_path)
+    (shape,) = tmp_path.rglob("micro_grids*.shp")
+    read = pyogrio.read_dataframe(shape)
+    assert shape.with_suffix(".cpg").read_text().strip() == "UTF-8"
+    assert set(read["name"]) == {f"微网格{code}" for code in CODES if code.startswith(STREETS[0])}
     visit.leave()
 
 

@@ -21,7 +21,7 @@ VALUES = {
     "number": 1, "z": 14, "x": 13000, "y": 6000, "day": "2026-04-30", "plan": "2026-04-30", "stamp": "0" * 16,
     "form": "png", "job": "0" * 24, "draft": "0123456789abcdef", "what": "undo",
     "table": "csv", "move": "note", "scenario": "0" * 16, "places": "csv", "hold": "lock", "listing": "csv",
-    "site_job": "0" * 16,
+    "site_job": "0" * 16, "decision": "0" * 24,
 }
 
 

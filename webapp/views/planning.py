@@ -238,7 +238,7 @@ def adopt(draft: str) -> Response:
         if current_app.config["FOUR_EYES"] and kept.proposed.get("by", user) == user:
             raise MoveNotAllowed("a plan is adopted by somebody else than who proposed it; ask a colleague")
         day = day or kept.proposed.get("day") or None
-        done = save_draft(_opened(kept), day=day)
+        done = save_draft(_opened(kept), day=day, by=user)
         get_drafts().record(kept, {
             "adopted_by": user, "at": datetime.now(UTC).isoformat(timespec="seconds"), "proposed": kept.proposed,
             "day": day or datetime.now().astimezone().date().isoformat(), "moves": len(done.moves),

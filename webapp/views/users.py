@@ -8,9 +8,9 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import AnyOf, InputRequired, Length
 
-from gridmap.accounts import LEAST_PASSWORD, add_account, disable_account, set_password
+from gridmap.accounts import LEAST_PASSWORD, add_account, change_account, disable_account, set_password
 from gridmap.roles import ROLE_TITLES, ROLES
-from layers.errors import GridmapError, MoveNotAllowed
+from layers.errors import GridmapError, MoveNotAllowed, NotFound
 from webapp.guard import get_user, needs
 from webapp.language import current, say
 from webapp.store import get_store
@@ -28,6 +28,13 @@ class AccountForm(FlaskForm):
     area = StringField(validators=[Length(max=2000)])
     password = PasswordField(validators=[InputRequired(), Length(min=LEAST_PASSWORD, max=1000)])
     submit = SubmitField()
+
+
+class ChangeForm(FlaskForm):
+    """Another role, another area."""
+
+    role = StringField(validators=[AnyOf(ROLES)])
+    area = StringField(validators=[Length(max=2000)])
 
 
 class PasswordForm(FlaskForm):
@@ -49,7 +56,7 @@ def show() -> ResponseReturnValue:
         try:
             made = add_account(
                 current_app.config["CITY"], form.name.data, password=form.password.data, role=form.role.data,
-                area=form.area.data or "",
+                area=form.area.data or "", by=get_user().name,
             )
         except GridmapError as refusal:
             flash(str(refusal), "danger")
@@ -62,6 +69,27 @@ def show() -> ResponseReturnValue:
     )
 
 
+@bp.post("/users/<name>/change")
+@needs("users.manage")
+def change(name: str) -> ResponseReturnValue:
+    """Give an account another role or area; it holds from its next click on."""
+    if name == get_user().name:
+        raise MoveNotAllowed("you cannot change your own role; ask another administrator")
+    form = ChangeForm()
+    if form.validate_on_submit():
+        try:
+            change_account(
+                current_app.config["CITY"], name, role=form.role.data, area=form.area.data or "", by=get_user().name
+            )
+        except NotFound:
+            raise
+        except GridmapError as refusal:
+            flash(str(refusal), "danger")
+        else:
+            flash(say("users.changed", name=name), "success")
+    return redirect(url_for(".show"))
+
+
 @bp.post("/users/<name>/disable")
 @needs("users.manage")
 def disable(name: str) -> ResponseReturnValue:
@@ -69,7 +97,7 @@ def disable(name: str) -> ResponseReturnValue:
     if name == get_user().name:
         raise MoveNotAllowed("you cannot disable your own account; ask another administrator")
     if EmptyForm().validate_on_submit():
-        disable_account(current_app.config["CITY"], name)
+        disable_account(current_app.config["CITY"], name, by=get_user().name)
         flash(say("users.disabled", name=name), "success")
     return redirect(url_for(".show"))
 
@@ -80,7 +108,7 @@ def password(name: str) -> ResponseReturnValue:
     """Give an account a new password."""
     form = PasswordForm()
     if form.validate_on_submit():
-        set_password(current_app.config["CITY"], name, form.password.data)
+        set_password(current_app.config["CITY"], name, form.password.data, by=get_user().name)
         flash(say("users.password_set", name=name), "success")
     else:
         flash(say("users.password_short", n=LEAST_PASSWORD), "danger")

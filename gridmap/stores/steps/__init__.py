@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from gridmap.stores.sql_store import SqlStore
-from gridmap.stores.steps import s0001_layers_and_accounts, s0002_incident_desk
+from gridmap.stores.steps import s0001_layers_and_accounts, s0002_incident_desk, s0003_offices
 
 __all__ = ["STEPS", "Step"]
 
@@ -26,4 +26,5 @@ class Step:
 STEPS: tuple[Step, ...] = (
     Step(1, "layers and accounts", s0001_layers_and_accounts.run),
     Step(2, "incident desk", s0002_incident_desk.run),
+    Step(3, "offices", s0003_offices.run),
 )

@@ -1,0 +1,131 @@
+"""Counts and plain columns straight from the database, for pages that show figures of many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import case, func, select
+
+from gridmap.stores.frames import to_frame
+from gridmap.stores.models import Kept, layer_table
+from gridmap.stores.scope import CODE_OF, starts_with, valid_on
+from gridmap.stores.sql_store import SqlStore
+from layers.errors import WrongCall
+from layers.schema import LAYERS
+
+__all__ = ["columns_of", "tally"]
+
+
+def columns_of(
+    store: SqlStore, layer: str, columns: Sequence[str], *, within: Sequence[str] = ("",), as_of: date | None = None,
+    codes: Sequence[str] | None = None, without: Sequence[str] = (),
+) -> pd.DataFrame:  # fmt: skip
+    """Some columns of a layer, without geometry, in the order of its codes; those that it lacks are empty.
+
+    Parameters
+    ----------
+    store
+        An open store.
+    layer
+        One whose rows carry a code of their area.
+    columns
+        Names as in `layers.schema`.
+    within, as_of
+        As for `Store.read`, but rows of the past stay in the past.
+    codes
+        Only rows with these codes, a few hundred at most.
+    without
+        Only rows where these columns have no value.
+    """
+    with store.reading() as connection:
+        found = _opened(store, connection, layer, within, as_of)
+        if found is None:
+            return pd.DataFrame({name: pd.Series(dtype="object") for name in columns})
+        table, kept, conditions = found
+        if codes is not None:
+            conditions.append(table.c[kept["code"].column].in_(list(codes)))
+        conditions += [table.c[kept[name].column].is_(None) for name in without if name in kept]
+        names = [name for name in columns if name in kept]
+        query = select(*(table.c[kept[name].column] for name in names)).where(*conditions)
+        first = LAYERS[layer].key[0]
+        if first in kept:
+            query = query.order_by(table.c[kept[first].column])
+        rows = connection.execute(query).all()
+        item = LAYERS[layer]
+        frame = to_frame(item, [kept[name] for name in names], rows, None, store.crs_of(connection))
+    missing = pd.Series(None, index=frame.index, dtype="object")
+    return pd.DataFrame({name: frame.get(name, missing) for name in columns})
+
+
+def tally(
+    store: SqlStore, layer: str, by: Sequence[str], *, sums: Sequence[str] = (), within: Sequence[str] = ("",),
+    digits: Mapping[str, int] | None = None, steps: Mapping[str, Sequence[str]] | None = None,
+    as_of: date | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """How many rows of a layer there are of each kind.
+
+    Parameters
+    ----------
+    by
+        Columns whose values make the kinds; a `?` before a name asks only whether there is a value.
+    sums
+        Columns that are added up.
+    digits
+        Column -> so many first characters of it count.
+    steps
+        Column -> rising ISO times; `step_<column>` is how many of them a row has reached, missing where it has no time.
+    within, as_of
+        As for `columns_of`.
+
+    Returns
+    -------
+    One row a kind: the columns of `by`, `step_...`, `n`, and the sums.
+    """
+    with store.reading() as connection:
+        found = _opened(store, connection, layer, within, as_of)
+        asked = [name.lstrip("?") for name in by]
+        stepped = [f"step_{name}" for name in steps or {}]
+        if found is None:
+            return pd.DataFrame({name: pd.Series(dtype="object") for name in (*asked, *stepped, "n", *sums)})
+        table, kept, conditions = found
+        for name in (*asked, *sums, *(steps or {})):
+            if name not in kept:
+                raise WrongCall(f"{layer} has no column {name!r}; it has {', '.join(kept)}")
+        parts: list[Any] = []
+        for name, plain in zip(by, asked, strict=True):
+            cell = table.c[kept[plain].column]
+            if name.startswith("?"):
+                cell = case((cell.is_not(None), 1), else_=0)
+            elif digits and plain in digits:
+                cell = func.substr(cell, 1, digits[plain])
+            parts.append(cell.label(f"by_{plain}"))
+        for name, times in (steps or {}).items():
+            cell = table.c[kept[name].column]
+            # the furthest step comes first, so that one comparison decides most rows
+            cases = [(cell.is_(None), None), *((cell >= time, n) for n, time in reversed([*enumerate(times, 1)]))]
+            parts.append(case(*cases, else_=0).label(f"step_{name}"))
+        added = [func.sum(table.c[kept[name].column]).label(f"sum_{name}") for name in sums]
+        query = select(*parts, func.count().label("n"), *added).where(*conditions)
+        rows = connection.execute(query.group_by(*parts)).all() if parts else connection.execute(query).all()
+    frame = pd.DataFrame(rows, columns=[*asked, *stepped, "n", *sums], dtype="object")
+    numbers = ["n", *sums]
+    frame[numbers] = frame[numbers].apply(pd.to_numeric).fillna(0)
+    return frame
+
+
+def _opened(
+    store: SqlStore, connection: Any, layer: str, within: Sequence[str], as_of: date | None
+) -> tuple[Any, dict[str, Kept], list[Any]] | None:
+    if layer not in CODE_OF:
+        raise WrongCall(f"{layer} are not found by a code; read them as frames")
+    kept = {one.name: one for one in store.kept(connection, layer)}
+    if not kept:
+        return None
+    table = layer_table(LAYERS[layer], tuple(kept.values()), schema=store.schema)
+    conditions = [starts_with(table.c[kept[CODE_OF[layer]].column], within)]
+    if as_of is not None and (valid := valid_on(table, as_of.isoformat())) is not None:
+        conditions.append(valid)
+    return table, kept, conditions

@@ -1,0 +1,109 @@
+"""The border inbox: things that a person should give to a micro-grid, and decisions that can be taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gridmap.attaching import ATTACHED
+from gridmap.placing import place, undo_placement
+from gridmap.roles import may
+from gridmap.street import border_rows
+from layers.errors import GridmapError, NotYourArea
+from webapp.guard import get_seen, get_user, needs
+from webapp.language import say
+from webapp.offices import chosen_area, unit_name, units_to_choose
+from webapp.pages import Page
+from webapp.placements import decided, latest
+
+__all__ = ["bp"]
+
+bp = Blueprint("border", __name__, url_prefix="/border")
+
+REASONS = ("tie", "shared_footprint", "near_border", "stray", "outside", "no_place", "manual_lost")
+_ROWS = 30
+
+
+@bp.get("")
+@needs("border.decide")
+def show() -> ResponseReturnValue:
+    """What waits, filtered by layer and reason; buildings that lie in several micro-grids; the latest decisions."""
+    seen, within = get_seen(), chosen_area()
+    inbox = border_rows(seen, within, decided())
+    counts = inbox.groupby(["layer", "reason"]).size()
+    for name, allowed in (("layer", ATTACHED), ("reason", REASONS)):
+        if request.args.get(name) in allowed:
+            inbox = inbox[inbox[name] == request.args[name]]
+    order = inbox["reason"].map({reason: at for at, reason in enumerate(REASONS)})
+    page = Page(len(inbox), _ROWS)
+    shown = inbox.assign(order=order).sort_values(["order", "code"]).iloc[page.skip : page.skip + _ROWS]
+    return render_template(
+        "border.html", rows=_named(shown.astype(object).where(shown.notna(), None).to_dict("records")), page=page,
+        counts=[(layer, reason, int(n)) for (layer, reason), n in counts.items()], chosen=request.args,
+        within=request.args.get("within", ""), name=unit_name(within), units=units_to_choose(),
+        decisions=latest(within), done=request.args.get("done", ""), cut=_cut(within), user=get_user(),
+    )  # fmt: skip
+
+
+@bp.post("")
+@needs("border.decide")
+def decide() -> ResponseReturnValue:
+    """Give a thing to a micro-grid by hand."""
+    form = request.form
+    back = {name: form[name] for name in ("within", "layer", "reason", "page") if form.get(name)}
+    try:
+        done = place(
+            current_app.config["CITY"], form.get("of", ""), form.get("code", "")[:200],
+            form.get("micro_grid", "").strip()[:18], by=get_user().name, within=get_seen().reach,
+        )
+    except NotYourArea:
+        raise
+    except GridmapError as refusal:
+        flash(str(refusal), "danger")
+        return redirect(url_for(".show", **back))
+    return redirect(url_for(".show", **back, done=done.id))
+
+
+@bp.post("/undo/<decision>")
+@needs("border.decide")
+def undo(decision: str) -> ResponseReturnValue:
+    """Take a decision back."""
+    found = undo_placement(current_app.config["CITY"], decision[:40], by=get_user().name, within=get_seen().reach)
+    flash(say("border.undone", code=found.code), "success")
+    return redirect(url_for(".show", **({"within": request.form["within"]} if request.form.get("within") else {})))
+
+
+def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with what the things are called, and the micro-grids that might have them."""
+    seen, user = get_seen(), get_user()
+    for layer in ATTACHED:
+        codes = [row["code"] for row in rows if row["layer"] == layer]
+        if not codes:
+            continue
+        wanted = ["code", "category", "text", "reported_at"] if layer == "incidents" else ["code", "name", "kind"]
+        told = seen.columns(layer, wanted, codes=codes).set_index("code")
+        for row in rows:
+            if row["layer"] == layer and row["code"] in told.index:
+                row |= {
+                    name: None if value != value else value for name, value in told.loc[row["code"]].to_dict().items()
+                }
+    units = {code for row in rows for code in [row["micro_grid"], *(row["others"] or "").split()] if code}
+    names = seen.columns("micro_grids", ["code", "name"], codes=sorted(units)).set_index("code")["name"].to_dict()
+    for row in rows:
+        near = dict.fromkeys([row["micro_grid"], *(row["others"] or "").split()])
+        mine = [code for code in near if code and any(code.startswith(own) for own in seen.reach)]
+        row["choices"] = [(code, names.get(code) or code) for code in mine]
+        row["now"] = names.get(row["micro_grid"]) or row["micro_grid"]
+        if not may(user, "incident.text.view"):
+            row.pop("text", None)
+    return rows
+
+
+def _cut(within: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Buildings whose parts belong to several micro-grids."""
+    parts = get_seen().columns("buildings", ["code", "part_of", "micro_grid"], within=within)
+    parts = parts[parts["part_of"].notna() & parts["micro_grid"].notna()]
+    grouped = parts.groupby("part_of")["micro_grid"].agg(lambda codes: sorted(set(codes)))
+    return [(code, units) for code, units in grouped.items() if len(units) > 1]

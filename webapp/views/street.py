@@ -1,0 +1,53 @@
+"""The figures of a street: sizes, people in charge, what is uncovered, borders, workload, incidents."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from gridmap.street import borders, coverage_gaps, incident_rates, leaders, sizes, workload
+from webapp.guard import get_seen, get_user, needs
+from webapp.offices import chosen_area, kind_titles, today, unit_name, units_to_choose
+from webapp.placements import decided
+from webapp.replies import kept_text
+
+__all__ = ["bp"]
+
+bp = Blueprint("street", __name__, url_prefix="/street")
+
+#: Rows of a list on the page.
+_MOST = 50
+
+
+@bp.get("")
+@needs("street.view")
+def show() -> ResponseReturnValue:
+    """The page; `within` chooses a unit of one's area."""
+    within, day = chosen_area(), today()
+    mark = f"{','.join(within)} {day.isoformat()}"
+    slow = json.loads(kept_text(f"street {mark}", lambda: _slow(within)))
+    moving = json.loads(kept_text(f"street-incidents {mark}", lambda: _moving(within), incidents=True))
+    facts = get_seen().meta()
+    return render_template(
+        "street.html", **slow, **moving, within=request.args.get("within", ""), name=unit_name(within),
+        city=facts.get("name", ""), day=day.isoformat(), units=units_to_choose(),
+        user=get_user(), most=_MOST, inbox=borders(get_seen(), within, decided()),
+        stale=facts.get("coverage_stale", ""),
+    )
+
+
+def _slow(within: tuple[str, ...]) -> str:
+    seen, day = get_seen(), today()
+    return json.dumps({
+        "sizes": sizes(seen, within, day), "leaders": leaders(seen, within, day),
+        "kinds": coverage_gaps(seen, within, kind_titles()),
+    }, ensure_ascii=False)  # fmt: skip
+
+
+def _moving(within: tuple[str, ...]) -> str:
+    seen, day = get_seen(), today()
+    return json.dumps(
+        {"work": workload(seen, within, day), "rates": incident_rates(seen, within, day)}, ensure_ascii=False
+    )
