@@ -99,25 +99,25 @@ def end() -> ResponseReturnValue:
     return redirect(_back())
 
 
-@bp.get("/roster.<any(csv, xlsx):form>")
+@bp.get("/roster.<any(csv, xlsx):table>")
 @needs("roster.view")
-def download(form: str) -> Response:
+def download(table: str) -> Response:
     """The roster as a file, the past included: no cell is a formula, telephone numbers by right; it is recorded."""
     seen, user, within = get_seen(), get_user(), chosen_area()
     with tempfile.TemporaryDirectory(prefix="gridmap-") as folder:
-        path = Path(folder) / f"roster.{form}"
+        path = Path(folder) / f"roster.{table}"
         made = export_layers(
             seen,  # type: ignore[arg-type]  # reads as a store does, within what the person may see
-            ["staff"], path, within=within, format=form, names=current(),
+            ["staff"], path, within=within, format=table, names=current(),
         )
         get_jobs().record(ExportJob(
             id=new_id(), at=now(), by=user.name, role=user.role, state="done", started_at=now(), ended_at=now(),
-            wishes=Wishes(layers=("staff",), scope=within, format=form, encoding="utf-8", names=current()),
+            wishes=Wishes(layers=("staff",), scope=within, format=table, encoding="utf-8", names=current()),
             rows=made.rows, size=path.stat().st_size, sha256=sha256_of(path), removed_at=now(),
         ))
         content = path.open("rb")
-    kind = "text/csv" if form == "csv" else "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return send_file(content, mimetype=kind, as_attachment=True, download_name=f"roster-{today().isoformat()}.{form}")
+    kind = "text/csv" if table == "csv" else "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return send_file(content, mimetype=kind, as_attachment=True, download_name=f"roster-{today().isoformat()}.{table}")
 
 
 def _told(staff: pd.DataFrame) -> list[dict[str, Any]]:
