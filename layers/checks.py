@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from layers.cells import repeated_rows
 from layers.findings import Findings
 from layers.kinds import kind_words, named_kinds
 from layers.rows import tell_rows
@@ -171,7 +172,7 @@ def codes_apart(frame: pd.DataFrame, layer: Layer, findings: Findings, file: str
     """A code column whose codes tell rows apart."""
     if "code" not in frame.columns:
         return frame.assign(code=pd.Series(None, index=frame.index, dtype="str"))
-    again = frame["code"].notna() & frame["code"].duplicated()
+    again = pd.Series(repeated_rows(frame["code"], later=True), index=frame.index)
     if not again.any():
         return frame
     tell_rows(

@@ -19,7 +19,7 @@ from layers.errors import AmbiguousHeading, BadSettings
 from layers.findings import Findings
 from layers.schema import Column, Layer
 
-__all__ = ["RESERVED", "check_mapping", "guess", "known_headings", "match_headings", "normal", "rename"]
+__all__ = ["RESERVED", "check_mapping", "guess", "known_headings", "match_headings", "normal", "rename", "variants"]
 
 #: Columns that the reader itself makes; one of that name in a file is kept as `given_...`.
 RESERVED = ("geometry", "source_row", "given_code")
@@ -51,6 +51,19 @@ def normal(heading: object) -> str:
     """
     text = unicodedata.normalize("NFKC", str(heading)).casefold().translate(_SIMPLE)
     return _MARKS.sub("", _BRACKETS.sub("", text)) or _MARKS.sub("", text)
+
+
+def variants(character: str) -> set[str]:
+    """Everyday characters that `normal` turns into this one.
+
+    Examples
+    --------
+    >>> sorted(variants("编")), sorted(variants("n"))
+    (['編', '编'], ['N', 'n', 'ｎ'])
+    """
+    other = {chr(code) for code, simple in _SIMPLE.items() if chr(simple) == character}
+    wide = {chr(ord(character) + 0xFEE0)} if len(character) == 1 and "!" <= character <= "~" else set()
+    return {character, character.upper(), *other, *wide}
 
 
 def known_headings(layer: Layer) -> dict[str, list[str]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from importlib.resources import files
 
 import pandas as pd
-import yaml
 
 from layers.errors import BadSettings
 from layers.findings import Findings
 from layers.headings import normal
 from layers.rows import tell_rows
 from layers.schema import Layer
+from layers.text import packaged_yaml
 from layers.values import as_text
 
 __all__ = ["OTHER", "kind_rules", "kind_words", "kinds_of", "named_kinds"]
@@ -28,8 +27,7 @@ Rules = tuple[tuple[str, str, str], ...]
 @lru_cache(maxsize=1)
 def _osm() -> dict[str, Rules]:
     """Packaged rules, by layer."""
-    text = (files("layers") / "osm_kinds.yaml").read_text(encoding="utf-8")
-    return {name: _parsed(rules, "osm_kinds.yaml") for name, rules in yaml.safe_load(text).items()}
+    return {name: _parsed(rules, "osm_kinds.yaml") for name, rules in packaged_yaml("osm_kinds.yaml").items()}
 
 
 @lru_cache(maxsize=1)
@@ -41,10 +39,9 @@ def kind_words() -> dict[str, dict[str, tuple[str, ...]]]:
     >>> kind_words()["facilities"]["canteen"][0]
     '社区食堂'
     """
-    text = (files("layers") / "kind_words.yaml").read_text(encoding="utf-8")
     return {
         name: {kind: tuple(map(str, words)) for kind, words in kinds.items()}
-        for name, kinds in yaml.safe_load(text).items()
+        for name, kinds in packaged_yaml("kind_words.yaml").items()
     }
 
 

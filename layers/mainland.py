@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import shapely
-import yaml
 from numpy.typing import ArrayLike, NDArray
 
 from layers.errors import WrongCall
+from layers.text import packaged_yaml
 
 __all__ = ["ASKED", "in_mainland"]
 
@@ -26,7 +25,7 @@ _MIXED, _IN = 1, 2
 
 @lru_cache(maxsize=1)
 def _said() -> dict[str, Any]:
-    return yaml.safe_load((files("layers") / "mainland.yaml").read_text(encoding="utf-8"))
+    return packaged_yaml("mainland.yaml")
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 import pyproj
 import shapely
+from numpy.typing import NDArray
 
+from layers.cells import distinct_count
 from layers.checks import check, order_columns
 from layers.city_file import LayerSource
 from layers.datum import metric_crs
@@ -22,13 +24,15 @@ from layers.errors import BadFile, BadSettings, CrsMismatch
 from layers.findings import Findings
 from layers.headings import RESERVED, match_headings, normal, rename
 from layers.kinds import kind_rules, kinds_of
-from layers.places import to_points
+from layers.places import Places, places_of, points_of
 from layers.repair import clear_absurd, keeps_unplaced, repair
 from layers.schema import Layer
 from layers.schema import layer as layer_of
 from layers.tables import TABLES, read_table
 from layers.tally import REASON, Tally, merge_same_rows, tally_of
 from layers.vectors import VECTORS, place_vector, read_vector
+
+_WGS84 = pyproj.CRS.from_epsg(4326)
 
 __all__ = ["Raw", "crs_for", "finish", "mapping_of", "metric_named", "read_raw"]
 
@@ -52,10 +56,32 @@ def mapping_of(mapping: Mapping[str, str] | str | Path | None) -> dict[str, str]
 
 @dataclass(frozen=True)
 class Raw:
-    """A file read: `frame` with our headings, `original` with its own."""
+    """A file read: `frame` with our headings, `original` with its own.
+
+    Points of a table stay numbers (degrees on WGS 84, NaN for nowhere) until the city's CRS is known: `frame` has no
+    geometry then.
+    """
 
     frame: pd.DataFrame
     original: pd.DataFrame
+    points: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+
+    def middles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Longitudes and latitudes of the middles of what lies anywhere, on WGS 84."""
+        if self.points is not None:
+            x, y = self.points
+            there = ~(np.isnan(x) | np.isnan(y))
+            return (x, y) if there.all() else (x[there], y[there])
+        none = np.zeros(0)
+        if not isinstance(self.frame, gpd.GeoDataFrame) or self.frame.crs is None:
+            return none, none
+        bounds = shapely.bounds(self.frame.geometry.array)
+        bounds = bounds[np.isfinite(bounds).all(axis=1)]
+        if not len(bounds):
+            return none, none
+        x, y = np.median((bounds[:, 0] + bounds[:, 2]) / 2), np.median((bounds[:, 1] + bounds[:, 3]) / 2)
+        lon, lat = pyproj.Transformer.from_crs(self.frame.crs, 4326, always_xy=True).transform(x, y)
+        return np.array([lon]), np.array([lat])
 
 
 def read_raw(
@@ -82,12 +108,16 @@ def read_raw(
     else:
         raise BadFile(f"cannot read {path.name}: its ending must be one of {', '.join((*VECTORS, *TABLES))}")
     placed = _placed(frame.drop(columns=_ignored(frame, source)), spec, source, datum, findings)
-    return Raw(_named(placed, spec, source, findings, strict=strict), frame)
+    points = None
+    if isinstance(placed, Places):
+        points = None if placed.x is None or placed.y is None else (placed.x, placed.y)
+        placed = placed.frame() if points is None else placed.table
+    return Raw(_named(placed, spec, source, findings, strict=strict), frame, points)
 
 
 def _placed(
     frame: pd.DataFrame, spec: Layer, source: LayerSource, datum: str | None, findings: Findings
-) -> pd.DataFrame:
+) -> pd.DataFrame | Places:
     """Geometry settled, or taken away where the layer has none."""
     file = source.file.name
     if not spec.geometry:
@@ -100,18 +130,28 @@ def _placed(
         )  # fmt: skip
         return clear_absurd(placed, spec, findings=findings, file=file)
     crs = None if source.source_crs is None else known_crs(source.source_crs)
-    points = to_points(
+    places = places_of(
         frame, spec, datum=source.datum or datum, mapping=source.columns, crs=crs, findings=findings, file=file
     )
-    if points is None:
+    if places is None:
         headings = ", ".join(str(name) for name in frame.columns if name != "source_row")
         if len(frame) and not source.unplaced:
             findings.add(
                 spec.name, "no_coordinates", f"no longitude and latitude, nor WKT, among {headings or 'no columns'}",
                 "rows kept without a place" if keeps_unplaced(spec) else "rows left out", level="error", file=file,
             )  # fmt: skip
-        points = gpd.GeoDataFrame(frame, geometry=[shapely.Point()] * len(frame), crs="EPSG:4326")
-    return clear_absurd(points, spec, findings=findings, file=file)
+        nowhere = np.full(len(frame), np.nan)
+        return Places(frame.reset_index(drop=True), x=nowhere, y=nowhere)
+    if places.x is not None and places.y is not None and _on_earth(places.x, places.y):
+        return places
+    return clear_absurd(places.frame(), spec, findings=findings, file=file)
+
+
+def _on_earth(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Whether all numbers are degrees, or missing."""
+    return not len(x) or bool(
+        np.nanmax(np.abs(x), initial=0.0) <= 180 and np.nanmax(np.abs(y), initial=0.0) <= 90
+    )
 
 
 def _named(
@@ -149,7 +189,7 @@ def _drop_empty_ids(
     heading = next((name for name, ours in matched.items() if ours == "code"), None)
     if heading is None or "code" in wanted or str(heading) == "code" or len(frame) < 2:
         return
-    distinct = frame[heading].nunique()
+    distinct = distinct_count(frame[heading])
     if distinct * 2 < len(frame):
         del matched[heading]
         findings.add(
@@ -163,16 +203,38 @@ def finish(
 ) -> tuple[pd.DataFrame, Tally]:
     """Types, checks, repair, in the city's CRS; and where every row went."""
     spec, file = layer_of(source.layer), source.file.name
-    frame, merged = merge_same_rows(raw.frame, spec, findings=findings, file=file)
+    frame, merged = merge_same_rows(raw.frame, spec, findings=findings, file=file, points=raw.points)
     frame = check(frame.reset_index(drop=True), spec, findings=findings, file=file)
+    if raw.points is not None:
+        x, y = (values[~merged] if merged.any() else values for values in raw.points)
+        frame = _in_crs(frame, x, y, crs, spec, findings, file)
+    elif isinstance(frame, gpd.GeoDataFrame) and frame.crs != crs:
+        frame = clear_absurd(frame.to_crs(crs), spec, findings=findings, file=file)
     if isinstance(frame, gpd.GeoDataFrame):
-        if frame.crs != crs:
-            frame = clear_absurd(frame.to_crs(crs), spec, findings=findings, file=file)
         frame = repair(frame, spec, findings=findings, file=file, unplaced=source.unplaced)
     frame = order_columns(frame.reset_index(drop=True), spec)
     there = pd.concat([frame["source_row"], raw.frame["source_row"][merged]])
     tally = tally_of(raw.original, there, int(merged.sum()), source.layer, file, findings)
     return frame, tally
+
+
+def _in_crs(
+    frame: pd.DataFrame, x: NDArray[np.float64], y: NDArray[np.float64], crs: pyproj.CRS, spec: Layer,
+    findings: Findings, file: str,
+) -> gpd.GeoDataFrame:  # fmt: skip
+    """Points on WGS 84 as geometry in the city's CRS."""
+    nowhere = np.isnan(x) | np.isnan(y)
+    if crs != _WGS84:
+        transformer = pyproj.Transformer.from_crs(_WGS84, crs, always_xy=True)
+        if nowhere.any():
+            x, y = x.copy(), y.copy()
+            x[~nowhere], y[~nowhere] = transformer.transform(x[~nowhere], y[~nowhere])
+        else:
+            x, y = transformer.transform(x, y)
+    placed = gpd.GeoDataFrame(frame, geometry=points_of(x, y), crs=crs)
+    if np.isfinite(x).all() and np.isfinite(y).all():
+        return placed
+    return clear_absurd(placed, spec, findings=findings, file=file)
 
 
 def known_crs(crs: str | pyproj.CRS) -> pyproj.CRS:
@@ -191,15 +253,10 @@ def metric_named(crs: str | pyproj.CRS) -> pyproj.CRS:
     return found
 
 
-def crs_for(frames: list[pd.DataFrame]) -> pyproj.CRS:
-    """The metric CRS of the first frame that lies anywhere: by the middle of its features, which strays cannot pull."""
-    for frame in frames:
-        if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-            continue
-        bounds = shapely.bounds(frame.geometry.array)
-        bounds = bounds[np.isfinite(bounds).all(axis=1)]
-        if len(bounds):
-            x, y = np.median((bounds[:, 0] + bounds[:, 2]) / 2), np.median((bounds[:, 1] + bounds[:, 3]) / 2)
-            lon, lat = pyproj.Transformer.from_crs(frame.crs, 4326, always_xy=True).transform(x, y)
-            return metric_crs(float(lon), float(lat))
+def crs_for(raws: list[Raw]) -> pyproj.CRS:
+    """The metric CRS of the first file that lies anywhere: by the middle of its features, which strays cannot pull."""
+    for raw in raws:
+        lon, lat = raw.middles()
+        if len(lon):
+            return metric_crs(float(np.median(lon)), float(np.median(lat)))
     return pyproj.CRS.from_epsg(4549)  # nothing lies anywhere: any will do

@@ -13,6 +13,7 @@ import pandas as pd
 import pyproj
 import shapely
 
+from layers.cells import calm
 from layers.checks import codes_apart, order_columns
 from layers.city_file import CityFile, LayerSource, read_city_file
 from layers.datum import DATUMS
@@ -131,6 +132,7 @@ def read_layer(
     return cast(gpd.GeoDataFrame, read.frame), read.findings
 
 
+@calm()
 def read_file(
     path: str | Path,
     layer: str,
@@ -183,11 +185,12 @@ def read_file(
     )  # fmt: skip
     findings = Findings()
     raw = read_raw(source, None, None, findings, strict=strict)
-    target = metric_named(crs) if crs is not None else crs_for([raw.frame])
+    target = metric_named(crs) if crs is not None else crs_for([raw])
     frame, tally = finish(raw, source, target, findings)
     return Reading(frame=frame, findings=findings, tally=tally, original=raw.original)
 
 
+@calm()
 def read_city(folder: str | Path, *, progress: Callable[[str], None] | None = None) -> City:
     """Read a city folder.
 
@@ -227,7 +230,7 @@ def read_city(folder: str | Path, *, progress: Callable[[str], None] | None = No
         raws.append((source, read_raw(source, said.datum, said.encoding, findings)))
     order = {name: number for number, name in enumerate([*LEVELS, "buildings"])}
     first = sorted(raws, key=lambda item: order.get(item[0].layer, len(order)))
-    crs = metric_named(said.crs) if said.crs else crs_for([raw.frame for _, raw in first])
+    crs = metric_named(said.crs) if said.crs else crs_for([raw for _, raw in first])
     parts: dict[str, list[tuple[pd.DataFrame, Tally]]] = {}
     while raws:
         source, raw = raws.pop(0)

@@ -6,6 +6,7 @@ Invalid areas are made valid by structure (rings keep their role: holes stay hol
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import geopandas as gpd
@@ -56,7 +57,7 @@ def clear_absurd(
     >>> clear_absurd(frame, layer("incidents"), findings=Findings()).geometry.is_empty.tolist()
     [False, True]
     """
-    geometry = frame.geometry.array
+    geometry = np.asarray(frame.geometry.array)
     bounds = shapely.bounds(geometry)
     there = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
     absurd = there & ~np.isfinite(bounds).all(axis=1)
@@ -109,6 +110,9 @@ def repair(
             codes=_codes(frame, mask), level=level, file=file, **more,
         )  # fmt: skip
 
+    if keeps_unplaced(layer) and not shapely.get_type_id(geometry).any():
+        # every row a point, or none: nothing that could be mended
+        return _told(frame.set_geometry(geometry, crs=frame.crs).reset_index(drop=True), layer, findings, file)
     was_empty = shapely.is_empty(geometry)
     invalid = ~was_empty & ~shapely.is_valid(geometry)
     if invalid.any():
@@ -147,9 +151,17 @@ def repair(
             wrong, "wrong_geometry", f"not {_allowed(layer)}", "row left out", "error",
             values=pd.Series(kinds[wrong]),
         )  # fmt: skip
-    frame = frame.set_geometry(geometry, crs=frame.crs)[~left_out].reset_index(drop=True)
-    _tell_far(frame, layer, findings, file)
-    _tell_heaps(frame, layer, findings, file)
+    frame = frame.set_geometry(geometry, crs=frame.crs)
+    frame = (frame[~left_out] if left_out.any() else frame).reset_index(drop=True)
+    return _told(frame, layer, findings, file)
+
+
+def _told(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: str | None) -> gpd.GeoDataFrame:
+    """What is odd about rows beside one another."""
+    x, y = _middles(np.asarray(frame.geometry.array))
+    _tell_far(frame, x, y, layer, findings, file)
+    if keeps_unplaced(layer):
+        _tell_heaps(frame, x, y, layer, findings, file)
     _tell_twins(frame, layer, findings, file)
     return frame
 
@@ -237,12 +249,25 @@ def _single_points(geometry: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.boo
     return geometry, several
 
 
-def _tell_far(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: str | None) -> None:
+def _middles(geometry: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middles of the boxes around geometries, NaN where empty."""
+    points = shapely.get_coordinates(geometry)
+    if len(points) == len(geometry) and not shapely.get_type_id(geometry).any():
+        return points[:, 0], points[:, 1]
+    bounds = shapely.bounds(geometry).T
+    return (bounds[0] + bounds[2]) / 2.0, (bounds[1] + bounds[3]) / 2.0
+
+
+def _tell_far(
+    frame: gpd.GeoDataFrame, x: NDArray[np.float64], y: NDArray[np.float64], layer: Layer, findings: Findings,
+    file: str | None,
+) -> None:  # fmt: skip
     """Say which rows lie so far from the others that they cannot belong to one city."""
-    bounds = shapely.bounds(frame.geometry.array)  # NaN where empty
-    x, y = (bounds[:, 0] + bounds[:, 2]) / 2.0, (bounds[:, 1] + bounds[:, 3]) / 2.0
-    if not np.isfinite(x).any():
+    there = np.isfinite(x)
+    if not there.any():
         return
+    if max(np.ptp(x if there.all() else x[there]), np.ptp(y if there.all() else y[there])) < _FAR_M / 2:
+        return  # all within a smaller square
     far = np.hypot(x - np.nanmedian(x), y - np.nanmedian(y)) > _FAR_M
     tell_rows(
         findings, layer.name, "far_away", "more than 200 km from the middle of the layer", "nothing: look at it",
@@ -250,15 +275,17 @@ def _tell_far(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: s
     )  # fmt: skip
 
 
-def _tell_heaps(frame: gpd.GeoDataFrame, layer: Layer, findings: Findings, file: str | None) -> None:
+def _tell_heaps(
+    frame: gpd.GeoDataFrame, x: NDArray[np.float64], y: NDArray[np.float64], layer: Layer, findings: Findings,
+    file: str | None,
+) -> None:  # fmt: skip
     """Say where so many rows lie on one point that it may stand for "unknown" (a map's middle, whole degrees)."""
-    if not keeps_unplaced(layer):
-        return
-    there = ~shapely.is_empty(frame.geometry.array) & (shapely.get_type_id(frame.geometry.array) == 0)
-    first = pd.Series(shapely.get_x(frame.geometry.array[there]))
-    if not len(first) or first.value_counts().iloc[0] < max(_HEAP_ROWS, _HEAP_SHARE * len(first)):
-        return
-    points = pd.DataFrame(shapely.get_coordinates(frame.geometry.array[there]), columns=["x", "y"])
+    there = ~np.isnan(x) & (shapely.get_type_id(np.asarray(frame.geometry.array)) == 0)
+    west = np.sort(x if there.all() else x[there])
+    least = math.ceil(max(_HEAP_ROWS, _HEAP_SHARE * len(west)))
+    if len(west) < least or not (west[least - 1 :] == west[: len(west) - least + 1]).any():
+        return  # not so many share as much as their easting
+    points = pd.DataFrame({"x": x[there], "y": y[there]})
     rows = frame["source_row"][there].reset_index(drop=True)
     counts = points.groupby(["x", "y"])["x"].transform("size")
     heap = counts[counts >= max(_HEAP_ROWS, _HEAP_SHARE * len(points))]

@@ -10,25 +10,29 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from layers.findings import Findings
 from layers.headings import known_headings, normal
 from layers.rows import row_ranges
 from layers.schema import Layer
 from layers.values import plain
 
-__all__ = ["JOINT", "Shape", "find_shape", "no_things", "unique_headings"]
+__all__ = ["JOINT", "REMARKS", "TOTALS", "Shape", "find_shape", "no_things", "tell_above", "tidied", "unique_headings"]
 
 #: Between the two parts of a heading of two rows.
 JOINT = " / "
 
 _DEPTH = 15  # rows above which the heading must stand
 _PLACES = {"lon", "lng", "longitude", "经度", "lat", "latitude", "纬度", "wkt", "坐标", "经纬度", "location", "x", "y"}
-_TOTALS = {"合计", "总计", "小计", "共计", "总和", "汇总", "累计", "total", "totals", "subtotal", "grandtotal", "sum"}
-_REMARK = re.compile(
-    r"^\s*(注|备注|说明|填表人|填报人|填报单位|制表人?|制表单位|审核人?|负责人签[字名]|联系人|统计时间|填表日期|note|notes|source)"
-    r"\s*:",
-    re.IGNORECASE,
+#: How a row of totals starts, in normal form, and a row of remarks.
+TOTALS = ("合计", "总计", "小计", "共计", "总和", "汇总", "累计", "total", "totals", "subtotal", "grandtotal", "sum")
+REMARKS = (
+    "注|备注|说明|填表人|填报人|填报单位|制表人?|制表单位|审核人?|负责人签[字名]|联系人|统计时间|填表日期|note|notes|source"
 )
+_REMARK = re.compile(rf"^\s*({REMARKS})\s*:", re.IGNORECASE)
 
 Cells = Sequence[Sequence[str]]
 Merge = tuple[tuple[int, int], tuple[int, int]]
@@ -167,14 +171,14 @@ def unique_headings(row: Sequence[str], layer: Layer, file: str, findings: Findi
 
 
 def no_things(
-    rows: Cells, headings: Sequence[str], first: int, layer: Layer, file: str, findings: Findings
+    rows: Cells, headings: Sequence[str], first: int | Sequence[int], layer: Layer, file: str, findings: Findings
 ) -> list[bool]:
     """Which rows below the headings are no things: totals, remarks, headings once more.
 
     Parameters
     ----------
     first
-        Number of the first of `rows` in the file, from 1.
+        Number of the first of `rows` in the file, from 1; or the number of each.
 
     Examples
     --------
@@ -194,14 +198,14 @@ def no_things(
         if not filled:
             continue
         rule = None
-        if len(filled[0]) <= 12 and normal(filled[0]).rstrip("数") in _TOTALS:
+        if len(filled[0]) <= 12 and normal(filled[0]).rstrip("数") in TOTALS:
             rule = "totals_row"
         elif len(filled) == 1 and _REMARK.match(plain(filled[0])) and sum(bool(cell.strip()) for cell in row) <= 2:
             rule = "remark_row"
         elif normal(filled[0]) in heads and [normal(cell) for cell in row[: len(heads)]] == heads[: len(row)]:
             rule = "heading_again"
         if rule is not None:
-            found[rule].append(first + position)
+            found[rule].append(first + position if isinstance(first, int) else first[position])
             out[position] = True
     what = {"totals_row": "totals", "remark_row": "remarks", "heading_again": "the headings once more"}
     for rule, numbers in found.items():
@@ -211,3 +215,25 @@ def no_things(
                 "left out: they are no things", level="note", row=numbers[0], file=file,
             )  # fmt: skip
     return out
+
+
+def tell_above(shape: Shape, layer: Layer, file: str, findings: Findings) -> None:
+    """Say where the headings stand, if anything stands above them."""
+    if shape.above:
+        findings.add(
+            layer.name, "heading_row", f"the headings stand in row {shape.last + 1}",
+            f"{shape.above} rows above it left out", level="note", row=shape.last + 1, file=file,
+        )  # fmt: skip
+
+
+def tidied(frame: pd.DataFrame, headings: Sequence[str], keep: NDArray[np.bool_]) -> pd.DataFrame:
+    """Rows with content that are things, and columns that have a heading or content."""
+    empty = pd.Series(bool(len(headings)), index=frame.index)
+    for name in headings:
+        if not empty.any():
+            break
+        empty &= frame[name].isna()
+    keep = keep & ~empty.to_numpy() if headings else np.zeros(len(frame), dtype=bool)
+    unheaded = [name for name in headings if name.startswith("column_") and frame[name].isna().all()]
+    frame = frame if keep.all() else frame[keep]
+    return frame.drop(columns=unheaded).reset_index(drop=True)

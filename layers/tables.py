@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
-from layers.encodings import decode, detect
+from layers.encodings import Decoded, decode, detect
 from layers.errors import BadFile, BadSettings
 from layers.findings import Findings
+from layers.quick_csv import quick, separator_of
 from layers.rows import tell_rows
 from layers.schema import Layer
-from layers.table_shape import Shape, find_shape, no_things, unique_headings
+from layers.table_shape import find_shape, no_things, tell_above, tidied, unique_headings
 from layers.workbooks import ERRORS, WORKBOOKS, html_rows, read_sheet, sheets, what_it_is
 
 __all__ = ["TABLES", "WORKBOOKS", "decode", "read_table", "sheets"]
@@ -30,8 +28,8 @@ __all__ = ["TABLES", "WORKBOOKS", "decode", "read_table", "sheets"]
 #: Endings of files that this page reads.
 TABLES = (".csv", ".tsv", *WORKBOOKS)
 
-_LARGE = 4 << 20  # bytes from which a CSV goes through Arrow's reader, if it is drawn plainly
-_STRAY = re.compile(rb'[^,;|\t\r\n"]"[^,;|\t\r\n"]')  # a quote inside a cell
+#: Bytes from which a CSV is read by column, if it is drawn plainly.
+LARGE = 4 << 20
 
 Cells = list[list[str]]
 
@@ -82,6 +80,8 @@ def read_table(
     """
     path = Path(path)
     findings = Findings()
+    if encoding is None and (plain := _plain_utf8(path, layer, sheet, findings)) is not None:
+        return plain, findings
     data = _bytes(path)
     kind = what_it_is(data)
     if path.suffix.lower() in WORKBOOKS and (kind in ("zip", "ole") or not _is_text(data)):
@@ -91,25 +91,40 @@ def read_table(
         raise BadFile(f"cannot read {path.name}: it is a workbook under another name; give it the ending .xlsx or .xls")
     if sheet is not None and sheet != "*":
         raise BadSettings(f"{path.name} is a CSV, which has no sheets; leave out layer = {sheet!r}")
+    large = len(data) >= LARGE
+    found = _text_of(data, layer, path, encoding, fallback, findings)
+    text = found.text
+    del data
     if kind == "html":
-        text = _text_of(data, layer, path, encoding, fallback, findings)
         findings.add(
             layer.name, "html_table", f"{path.name} is a web page that calls itself a workbook", "its table read",
             level="note", file=path.name,
         )  # fmt: skip
         return _frame(html_rows(text), layer, path.name, findings), findings
-    text = _text_of(data, layer, path, encoding, fallback, findings)
-    separator = _separator(text)
     if path.suffix.lower() in WORKBOOKS:
         findings.add(
             layer.name, "text_table", f"{path.name} is text that calls itself a workbook", "read as text",
             level="note", file=path.name,
         )  # fmt: skip
-    if len(data) >= _LARGE:
-        quick = _quick(text, separator, layer, path.name, findings)
-        if quick is not None:
-            return quick, findings
+    if large and (encoding is not None or found.encoding not in ("utf-8", "utf-8-sig")):
+        plain = quick(text.encode(), layer, path.name, findings)
+        if plain is not None:
+            return plain, findings
+    separator = separator_of(text)
     return _frame(_csv_cells(text, separator, layer, path, findings), layer, path.name, findings), findings
+
+
+def _plain_utf8(path: Path, layer: Layer, sheet: str | None, findings: Findings) -> pd.DataFrame | None:
+    """A large CSV in UTF-8, read by column from its file; None where it must be looked at more closely."""
+    try:
+        if path.suffix.lower() in WORKBOOKS or sheet not in (None, "*") or path.stat().st_size < LARGE:
+            return None
+        with path.open("rb") as source:
+            if what_it_is(source.read(4096)) != "text":
+                return None
+        return quick(path, layer, path.name, findings)
+    except OSError:
+        return None  # said where the bytes are read
 
 
 def _bytes(path: Path) -> bytes:
@@ -125,7 +140,7 @@ def _is_text(data: bytes) -> bool:
 
 def _text_of(
     data: bytes, layer: Layer, path: Path, encoding: str | None, fallback: str | None, findings: Findings
-) -> str:
+) -> Decoded:
     """The text, with a finding on the encoding where that is more than plain."""
     found = detect(data, encoding=encoding, fallback=fallback, name=path.name)
     if "\0" in found.text:
@@ -140,7 +155,7 @@ def _text_of(
             findings, layer.name, "unreadable_text", "bytes that are no character",
             "a mark (\ufffd) in their place", pd.Series(found.broken_lines), file=path.name,
         )  # fmt: skip
-    return found.text
+    return found
 
 
 def _csv_cells(text: str, separator: str, layer: Layer, path: Path, findings: Findings) -> Cells:
@@ -169,74 +184,6 @@ def _csv_cells(text: str, separator: str, layer: Layer, path: Path, findings: Fi
     return cells
 
 
-def _separator(text: str) -> str:
-    """The separator that cuts most of the first lines with content; a comma where there is none.
-
-    A title above the table has none or few: the line with most parts decides.
-    """
-    lines = [line for line in text[:50_000].splitlines() if line.strip()][:10]
-    best = {mark: max((line.count(mark) for line in lines), default=0) for mark in ",\t;|"}
-    first = lines[0] if lines else ""
-    return max(",\t;|", key=lambda mark: (first.count(mark) > 0, best[mark], mark == ","))
-
-
-def _quick(text: str, separator: str, layer: Layer, file: str, findings: Findings) -> pd.DataFrame | None:
-    """A large CSV through Arrow's reader; None where it is not drawn so plainly that both readers agree."""
-    data = text.encode()
-    quotes = data.count(b'"')
-    if quotes % 2 or (quotes and _STRAY.search(data.replace(b'""', b""))):
-        return None
-    head: Cells = []
-    with_lines = csv.reader(io.StringIO(text[:200_000], newline=""), delimiter=separator)
-    for record in with_lines:
-        head.append(record)
-        if len(head) == 20 or with_lines.line_num > 60:
-            break
-    shape = find_shape(head, layer)
-    if shape is None or shape.last != 0 or shape.above:
-        return None
-    names = [str(number) for number in range(len(head[0]))]
-    try:
-        table = pacsv.read_csv(
-            pa.BufferReader(data),
-            read_options=pacsv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=4 << 20),
-            parse_options=pacsv.ParseOptions(
-                delimiter=separator, newlines_in_values=quotes > 0, ignore_empty_lines=False
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
-            ),
-        )
-    except (pa.ArrowInvalid, pa.ArrowKeyError):
-        return None  # ragged rows: the careful reader keeps every cell
-    return _arrow_frame(table, shape, layer, file, findings)
-
-
-def _arrow_frame(table: pa.Table, shape: Shape, layer: Layer, file: str, findings: Findings) -> pd.DataFrame:
-    headings = unique_headings(shape.headings, layer, file, findings)
-    first = table.column(0)
-    # only rows that start like totals or remarks are looked at one by one
-    odd = pc.match_substring_regex(first, "(?i)合|总|小|共|汇|累|注|说|填|制|审|负|联|统|total|sum|note|source")
-    odd = pc.or_(odd, pc.equal(pc.utf8_trim_whitespace(first), ""))
-    odd = pc.or_(odd, pc.equal(first, shape.headings[0]))
-    keep = pd.Series(True, index=range(table.num_rows))
-    numbers = pc.indices_nonzero(odd).to_pylist()
-    if numbers:
-        rows = [["" if cell is None else cell for cell in row.values()] for row in table.take(numbers).to_pylist()]
-        for number, row in zip(numbers, rows, strict=True):
-            if no_things([row], headings, number + 2, layer, file, findings)[0]:
-                keep[number] = False
-    columns = {}
-    for heading, column in zip(headings, table.columns, strict=True):
-        blank = pc.equal(pc.utf8_trim_whitespace(column), "")
-        bare = pc.if_else(blank, pa.scalar(None, pa.large_string()), column)
-        columns[heading] = pd.Series(pd.array(bare, dtype="str"))
-    frame = pd.DataFrame(columns)
-    frame.columns = frame.columns.astype("object")
-    frame["source_row"] = pd.array(range(2, 2 + len(frame)), dtype="Int64")
-    return _tidied(frame, headings, keep)
-
-
 def _frame(
     cells: Cells, layer: Layer, file: str, findings: Findings,
     *, merges: Sequence[tuple[tuple[int, int], tuple[int, int]]] = (),
@@ -247,11 +194,7 @@ def _frame(
         findings.add(layer.name, "empty_table", f"{file} has no row with content", "read as no rows", file=file)
         return pd.DataFrame({"source_row": pd.Series([], dtype="Int64")})
     top = shape.last
-    if shape.above:
-        findings.add(
-            layer.name, "heading_row", f"the headings stand in row {top + 1}", f"{shape.above} rows above it left out",
-            level="note", row=top + 1, file=file,
-        )  # fmt: skip
+    tell_above(shape, layer, file, findings)
     for (first, left), (last, _) in merges:
         # downwards only: what is merged across columns is a title
         for row in cells[max(first, top) + 1 : last + 1]:
@@ -268,7 +211,7 @@ def _frame(
             findings, layer.name, "too_many_cells", "more cells than headings; a comma may be unquoted",
             "the cells beyond the headings kept as further columns", pd.Series(beyond), file=file,
         )  # fmt: skip
-    keep = pd.Series([not out for out in no_things(body, headings, top + 2, layer, file, findings)], dtype=bool)
+    keep = ~np.array(no_things(body, headings, top + 2, layer, file, findings), dtype=bool)
     width = len(headings)
     square = [[*row[:width], *[""] * (width - len(row))] for row in body]
     frame = pd.DataFrame(square, columns=pd.Index(headings, dtype="object"), dtype="str")
@@ -282,14 +225,7 @@ def _frame(
         pd.Series(broken), file=file,
     )  # fmt: skip
     frame["source_row"] = pd.array(range(top + 2, top + 2 + len(frame)), dtype="Int64")
-    return _tidied(frame, headings, keep)
-
-
-def _tidied(frame: pd.DataFrame, headings: list[str], keep: pd.Series) -> pd.DataFrame:
-    """Rows with content that are things, and columns that have a heading or content."""
-    filled = frame[headings].notna().any(axis=1) if headings else pd.Series(False, index=frame.index)
-    unheaded = [name for name in headings if name.startswith("column_") and frame[name].isna().all()]
-    return frame[filled & keep.to_numpy()].drop(columns=unheaded).reset_index(drop=True)
+    return tidied(frame, headings, keep)
 
 
 def _filled(row: Sequence[str]) -> int:

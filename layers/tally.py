@@ -12,8 +12,10 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from layers.cells import repeated_rows
 from layers.errors import BadFile
 from layers.findings import Finding, Findings
+from layers.places import points_of
 from layers.rows import tell_rows
 from layers.schema import Layer
 from layers.text import cell_text
@@ -59,12 +61,22 @@ class Tally:
 
 
 def merge_same_rows(
-    frame: pd.DataFrame, layer: Layer, *, findings: Findings, file: str | None = None
+    frame: pd.DataFrame,
+    layer: Layer,
+    *,
+    findings: Findings,
+    file: str | None = None,
+    points: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """Leave out rows that repeat an earlier one in every cell and in their place.
 
     Only rows with a code, or else with a name and a place, are merged: two reports without a number from one address
     may be two reports, and two footprints on one another may be two floors.
+
+    Parameters
+    ----------
+    points
+        Places of the rows as numbers, NaN for nowhere, where the frame has no geometry.
 
     Returns
     -------
@@ -84,12 +96,14 @@ def merge_same_rows(
     if not keys or frame.empty:
         return frame, none
     key = frame[keys[0]]
-    if len(keys) == 2:
+    if len(keys) == 2 and key.isna().any():
         key = key.astype("object").where(key.notna(), frame["name"])
-    suspects = (key.notna() & key.duplicated(keep=False)).to_numpy(dtype=bool)
+    suspects = repeated_rows(key)
     if not suspects.any():
         return frame, none
     part = frame[suspects]
+    if points is not None:
+        part = gpd.GeoDataFrame(part, geometry=points_of(points[0][suspects], points[1][suspects]))
     columns = [name for name in part.columns if name not in ("source_row", "source_file", "geometry")]
     cells = part[columns].astype("object").where(part[columns].notna(), None).map(str)
     if isinstance(part, gpd.GeoDataFrame):
@@ -133,7 +147,11 @@ def tally_of(
     >>> done.rows, done.kept, done.refused.to_dict("list")
     (2, 1, {'名称': ['乙'], 'gridmap_reason': ['row 3: no geometry']})
     """
-    refused = original[~original["source_row"].isin(kept)]
+    rows = original["source_row"]
+    if len(kept) == len(rows) and np.array_equal(kept.to_numpy(), rows.to_numpy()):
+        refused = original.iloc[:0]
+    else:
+        refused = original[~rows.isin(kept)]
     table = _refused(refused, layer, file, findings)
     return Tally(layer, file, len(original), len(original) - len(refused) - merged, merged, table)
 

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
+from typing import Any
 
-__all__ = ["cell_text", "natural_key"]
+import yaml
+
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
+__all__ = ["cell_text", "natural_key", "packaged_yaml"]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBER = re.compile(r"[+-]?[\d.,]+%?\Z")
@@ -38,3 +47,15 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """
     parts = re.split(r"(\d+)", text)
     return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part)
+
+
+def packaged_yaml(name: str) -> dict[str, Any]:
+    """A table that lies beside this module; by the reader in C where there is one, ten times as fast.
+
+    Examples
+    --------
+    >>> sorted(packaged_yaml("kind_words.yaml"))[:1]
+    ['facilities']
+    """
+    found: dict[str, Any] = yaml.load((files("layers") / name).read_text(encoding="utf-8"), Loader=SafeLoader)
+    return found

@@ -14,6 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from layers.cells import bare, only, plain_times, text_of
+
 __all__ = ["as_boolean", "as_code", "as_number", "as_text", "as_time", "is_blank", "plain"]
 
 _EMPTY = {
@@ -36,6 +38,8 @@ _ZONE = r"\s*(Z|[+-]\d{2}:?\d{2})?"
 _YEAR_FIRST = rf"(\d{{4}})\s*[-/.年]\s*(\d{{1,2}})\s*[-/.月]\s*(\d{{1,2}})日?{_TIME}{_ZONE}"
 _YEAR_LAST = rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}{_ZONE}"
 _ISO = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)?"
+#: A code of these bytes alone, and no number with an exponent, is a code as it stands.
+_CODE_BYTES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _COMPACT = r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?"
 
 
@@ -60,6 +64,8 @@ def is_blank(column: pd.Series) -> pd.Series:
     >>> is_blank(pd.Series(["a", " ", None])).tolist()
     [False, True, True]
     """
+    if (whole := bare(column)) is not None:
+        return whole.isna()
     missing = column.isna()
     if _numeric(column) or pd.api.types.is_datetime64_any_dtype(column.dtype):
         return missing
@@ -80,10 +86,9 @@ def as_text(column: pd.Series) -> tuple[pd.Series, pd.Series]:
         return column.astype("object").map({True: "true", False: "false"}).astype("str"), none_bad
     if _numeric(column):
         return column.astype("object").map(_number_text, na_action="ignore").astype("str"), none_bad
-    if isinstance(column.dtype, pd.StringDtype):
-        text = column.astype("str").str.strip()
-    else:
-        text = column.where(column.isna(), column.map(_cell_text, na_action="ignore")).astype("str").str.strip()
+    if (whole := bare(column)) is not None:
+        return whole, none_bad
+    text = column.where(column.isna(), column.map(_cell_text, na_action="ignore")).astype("str").str.strip()
     return text.mask(text == ""), none_bad
 
 
@@ -102,6 +107,8 @@ def as_code(column: pd.Series) -> tuple[pd.Series, pd.Series]:
     if pd.api.types.is_float_dtype(column.dtype):
         lost = column.abs() >= _FLOAT_DIGITS
     text = as_text(column)[0]
+    if (cells := text_of(text)) is not None and not lost.any() and only(cells, _CODE_BYTES) and not _exponents(cells):
+        return text, lost
     codes = text.str.strip()
     odd = ~codes.str.fullmatch(r"[0-9A-Za-z][!-&(-_a-~]*", na=True)
     if odd.any():
@@ -111,6 +118,13 @@ def as_code(column: pd.Series) -> tuple[pd.Series, pd.Series]:
     exponent = codes.str.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+", na=False)
     lost = (lost | exponent).astype(bool)
     return codes.mask(lost | codes.isin(["", "-", "--", "/"])), lost
+
+
+def _exponents(cells: pa.ChunkedArray) -> bool:
+    """Whether a code may be a number such as 3E17."""
+    if only(cells, _CODE_BYTES.replace(b"e", b"").replace(b"E", b"")):
+        return False
+    return bool(pc.any(pc.match_substring_regex(cells, r"^\d[eE]\d+$")).as_py())
 
 
 def as_number(column: pd.Series, *, whole: bool) -> tuple[pd.Series, pd.Series]:
@@ -135,14 +149,18 @@ def as_number(column: pd.Series, *, whole: bool) -> tuple[pd.Series, pd.Series]:
     else:
         numbers = _plain_numbers(column)
         # what is no bare number is read by the words around it, each distinct text once
-        rest = column[numbers.isna() & column.notna()]
-        distinct = {value: _number(plain(value)) for value in rest.unique()}
-        numbers.loc[rest.index] = rest.map(distinct).astype("float64")
-        empty = {value for value in distinct if plain(value).casefold() in _NO_VALUE}
-        bad.loc[rest.index] = (numbers.loc[rest.index].isna() & ~rest.isin(empty)).astype(bool)
-    infinite = numbers.isin([np.inf, -np.inf])
-    bad |= infinite
-    numbers = numbers.mask(infinite)
+        odd = (numbers.isna() & column.notna()).to_numpy(dtype=bool)
+        if odd.any():
+            rest = column[odd]
+            distinct = {value: _number(plain(value)) for value in rest.unique()}
+            read = rest.map(distinct).astype("float64")
+            empty = {value for value in distinct if plain(value).casefold() in _NO_VALUE}
+            numbers, bad = numbers.copy(), bad.copy()
+            numbers[odd], bad[odd] = read.to_numpy(), (read.isna() & ~rest.isin(empty)).to_numpy(dtype=bool)
+    infinite = np.isinf(numbers.to_numpy())
+    if infinite.any():
+        bad |= infinite
+        numbers = numbers.mask(infinite)
     if not whole:
         return numbers, bad.astype(bool)
     broken = numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**53))
@@ -160,7 +178,8 @@ def as_boolean(column: pd.Series) -> tuple[pd.Series, pd.Series]:
     """
     if column.dtype == bool or isinstance(column.dtype, pd.BooleanDtype):
         return column.astype("boolean"), pd.Series(False, index=column.index)
-    words = column.map(lambda value: plain(value).casefold())
+    known = {value: plain(value).casefold() for value in column.dropna().unique()}
+    words = column.astype("object").map(known).where(column.notna(), "")
     values = words.map({**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}).astype("boolean")
     return values, (values.isna() & ~words.isin(_NO_VALUE)).astype(bool)
 
@@ -196,18 +215,21 @@ def as_time(column: pd.Series, *, day: bool) -> tuple[pd.Series, pd.Series, set[
             column = column.dt.tz_localize(None)
         times = column.astype("datetime64[ms]")
         return (times.dt.normalize() if day else times), pd.Series(False, index=column.index), remarks
-    bare = column.astype("str").str.fullmatch(_ISO, na=False).to_numpy(dtype=bool)
-    if bare.any():
+    if (quick := plain_times(column)) is not None:
+        times = pd.Series(quick, index=column.index)
+        return (times.dt.normalize() if day else times), pd.Series(False, index=column.index), remarks
+    iso = column.astype("str").str.fullmatch(_ISO, na=False).to_numpy(dtype=bool)
+    if iso.any():
         # what machines write is read all at once; only the rest is looked at word by word
-        quick = pd.to_datetime(column[bare].astype("str"), format="ISO8601", errors="coerce").astype("datetime64[ms]")
-        quick = quick.where(quick.dt.year.between(1000, 9999))
-        rest, bad, remarks = as_time(column[~bare], day=day) if not bare.all() else (None, None, remarks)
+        read = pd.to_datetime(column[iso].astype("str"), format="ISO8601", errors="coerce").astype("datetime64[ms]")
+        read = read.where(read.dt.year.between(1000, 9999))
+        rest, bad, remarks = as_time(column[~iso], day=day) if not iso.all() else (None, None, remarks)
         times = pd.Series(pd.NaT, index=column.index, dtype="datetime64[ms]")
-        times.loc[bare] = quick.dt.normalize() if day else quick
+        times.loc[iso] = read.dt.normalize() if day else read
         wrong = pd.Series(False, index=column.index)
-        wrong.loc[bare] = quick.isna().to_numpy()
+        wrong.loc[iso] = read.isna().to_numpy()
         if rest is not None and bad is not None:
-            times.loc[~bare], wrong.loc[~bare] = rest.to_numpy(), bad.to_numpy()
+            times.loc[~iso], wrong.loc[~iso] = rest.to_numpy(), bad.to_numpy()
         return times, wrong, remarks
     known = {value: _western_date(plain(value)) for value in column.dropna().unique()}
     text = column.astype("object").map(known).astype("object").where(column.notna(), "").astype("str")
@@ -276,9 +298,9 @@ def _plain_numbers(column: pd.Series) -> pd.Series:
     """Cells that are a bare number ('12', '-3.5'), the others NaN: all at once."""
     index = column.index
     text = column.astype("str")
-    cells = pa.array(text)
-    letters = pc.any(pc.match_substring_regex(cells, r"[^0-9.+-]")).as_py()
-    if letters is False:
+    cells = text_of(text)
+    assert cells is not None
+    if only(cells, b"0123456789.+-"):
         try:
             return pd.Series(pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False), index=index, dtype="float64")
         except pa.ArrowInvalid:

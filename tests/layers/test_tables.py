@@ -286,7 +286,7 @@ def test_large_files_are_read_the_same_way_as_small_ones(
     text = "名称,地址,户数\n" + "".join(f"{i}号楼,{cell}, {i}\n" for i in range(50)) + "合计,,9\n ,\t,\n51号楼,,1\n"
     path = write(tmp_path, text)
     careful, told = read_table(path, layer("buildings"))
-    monkeypatch.setattr(tables, "_LARGE", 0)
+    monkeypatch.setattr(tables, "LARGE", 0)
     quick, said = read_table(path, layer("buildings"))
     pd.testing.assert_frame_equal(careful, quick)
     assert [item.rule for item in told] == [item.rule for item in said] == ["totals_row"]
