@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -20,7 +21,13 @@ bp = Blueprint("base", __name__)
 
 #: Longest wait for a picture, seconds, and its largest size, bytes.
 _WAIT, _LARGEST = 6.0, 2_000_000
+#: How long a server that cannot be reached is left alone, seconds: each picture would keep a reader's thread waiting.
+_REST = 15.0
 _PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+
+
+class _Unreachable(Exception):
+    """Nobody answers at the address."""
 
 
 class _NoDetours(urllib.request.HTTPRedirectHandler):
@@ -46,7 +53,14 @@ def picture(z: int, x: int, y: int) -> Response:
     key = f"{z}/{x}/{y}"
     found = kept.get(key)
     if found is None:
-        found = _fetched(chosen.address(z, x, y))
+        rest: dict[str, float] = current_app.extensions["background_rest"]
+        if time.monotonic() < rest.get("until", 0.0):
+            raise BadGateway
+        try:
+            found = _fetched(chosen.address(z, x, y))
+        except _Unreachable:
+            rest["until"] = time.monotonic() + _REST
+            raise BadGateway from None
         kept.put(key, found)
     kind, _, content = found.partition(b"\n")
     answer = make_response(content)
@@ -61,14 +75,21 @@ def _fetched(address: str) -> bytes:
     Raises
     ------
     BadGateway
-        Where the server does not answer, or with something else. Nothing of the address is told: it holds the key.
+        Where the server answers with something else. Nothing of the address is told: it holds the key.
+    _Unreachable
+        Where it does not answer at all.
     """
     asked = urllib.request.Request(address, headers={"User-Agent": "gridmap"})  # noqa: S310  # http(s) by the setting
     try:
         with _opener.open(asked, timeout=_WAIT) as answer:
             kind = answer.headers.get_content_type()
             content = answer.read(_LARGEST + 1)
-    except (urllib.error.URLError, OSError, ValueError):
+    except urllib.error.HTTPError as answered:
+        answered.close()
+        raise BadGateway from None
+    except (urllib.error.URLError, OSError):
+        raise _Unreachable from None
+    except ValueError:
         raise BadGateway from None
     if kind not in _PICTURES or len(content) > _LARGEST:
         raise BadGateway
@@ -88,4 +109,5 @@ def init_app(app: Flask) -> None:
         config["BACKGROUND"], key=config["BACKGROUND_KEY"], datum=config["BACKGROUND_DATUM"],
         attribution=config["BACKGROUND_ATTRIBUTION"],
     )
+    app.extensions["background_rest"] = {}
     app.extensions["background_kept"] = Kept(config["CACHE_BYTES"] // 2)

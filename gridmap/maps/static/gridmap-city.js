@@ -102,7 +102,7 @@
       const drawnBy = Object.entries(tiles.options.groups).filter(([layer]) => tiles.info.has(layer));
       await Promise.all([this.colour(this.wantedName), ...drawnBy.map(([layer]) => this.groupsOf(layer))]);
       this.panel.refresh();
-      this.say("");
+      this.say(this.background && this.background.away ? gm.t(this, "background_away") : "");
       if (this.config.reported && !this.past) this.fetchReported();
       this.openFirst();
       this.labels.redraw();

@@ -41,7 +41,7 @@
       if (!background) return;
       const box = h("input", { type: "checkbox", checked: background.on, onchange: () => background.show(box.checked) });
       this.layers.prepend(h("label", { class: "gm-check gm-check-base" }, box, h("span", null, gm.t(this.app, "background")),
-        h("span", { class: "gm-count" }, background.facts.attribution || "")));
+        h("span", { class: background.away ? "gm-count gm-attention" : "gm-count" }, background.away ? gm.t(this.app, "background_gone") : background.facts.attribution || "")));
     }
 
     drawLegend() {
