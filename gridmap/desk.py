@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 import geopandas as gpd
 import pyproj
 import shapely
+from pyproj.enums import TransformDirection
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
@@ -32,7 +34,8 @@ from gridmap.stores.sql_store import SqlStore, new_version
 from layers.errors import GridmapError, NotFound, NotYourArea, WrongCall
 
 __all__ = [
-    "MOST_PHOTOS", "MOST_TEXT", "Filed", "close", "make_move", "moves", "note", "photo", "photos", "place_of", "reopen",
+    "MOST_PHOTOS", "MOST_TEXT", "Filed", "close", "degrees_of", "make_move", "moves", "note", "photo", "photos",
+    "place_of", "reopen",
     "report", "report_once",
 ]  # fmt: skip
 
@@ -140,8 +143,7 @@ def report_once(
 
     def file(connection: Connection) -> Filed:
         row = _attached(store, place, by, micro_grid)
-        to_degrees = pyproj.Transformer.from_crs(store.crs_of(connection), 4326, always_xy=True)
-        east, north = to_degrees.transform(place.x, place.y) if lon is None or lat is None else (lon, lat)
+        east, north = degrees_of(store, place) if lon is None or lat is None else (lon, lat)
         facts: dict[str, Any] = {
             "category": category, "source": source, "address": address or None, "lon": east, "lat": north,
             "reported_at": made.isoformat(timespec="milliseconds"), "micro_grid": micro_grid,
@@ -280,10 +282,22 @@ def place_of(store: SqlStore, lon: float, lat: float) -> shapely.Point:
     """
     if not (isfinite(lon) and isfinite(lat) and -180 <= lon <= 180 and -90 <= lat <= 90):
         raise WrongCall(f"{lon}, {lat} is no longitude and latitude in degrees")
-    point = shapely.Point(pyproj.Transformer.from_crs(4326, store.crs, always_xy=True).transform(lon, lat))
+    point = shapely.Point(_to_degrees(store.crs).transform(lon, lat, direction=TransformDirection.INVERSE))
     if not (isfinite(point.x) and isfinite(point.y)):
         raise WrongCall(f"{lon}, {lat} lies too far from the city")
     return point
+
+
+def degrees_of(store: SqlStore, place: shapely.Point) -> tuple[float, float]:
+    """A place in the city's CRS as longitude and latitude (WGS-84)."""
+    lon, lat = _to_degrees(store.crs).transform(place.x, place.y)
+    return float(lon), float(lat)
+
+
+@lru_cache(maxsize=8)
+def _to_degrees(crs: pyproj.CRS) -> pyproj.Transformer:
+    # making one takes longer than everything else about a report
+    return pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
 
 
 def _once(store: SqlStore, by: User, move: str, key: str | None, file: Any) -> Filed:

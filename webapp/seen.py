@@ -13,7 +13,7 @@ import pandas as pd
 import pyproj
 
 from gridmap.city_walks import CityWalks, read_walks
-from gridmap.desk import moves, photo, photos
+from gridmap.desk import degrees_of, moves, photo, photos
 from gridmap.roles import User, may, reach
 from gridmap.stores import Store
 from gridmap.stores.incident_log import LoggedMove, Photo
@@ -310,6 +310,10 @@ class Seen:
                 raise NotFound(f"there is no incident {code[:60]}; look for it in the list")
             raise NotYourArea(f"incident {code[:60]} is not in your area; ask the administrator of the city")
         return self._own_facts(row)
+
+    def degrees(self, place: Any) -> list[float]:
+        """Longitude and latitude of a place in the city's CRS, to a centimetre."""
+        return [round(value, 7) for value in degrees_of(self._sql, place)]
 
     def incident_moves(self, code: str) -> list[LoggedMove]:
         """What was done to an incident in reach, without texts that the person may not read."""

@@ -6,7 +6,6 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-import pyproj
 from flask import (
     Blueprint,
     Flask,
@@ -130,10 +129,7 @@ def one(code: str) -> ResponseReturnValue:
     row = _shown(seen.incident(code))
     log = seen.incident_moves(code)
     place = row["geometry"]
-    where = None
-    if place is not None:
-        to_degrees = pyproj.Transformer.from_crs(seen.crs, 4326, always_xy=True)
-        where = [round(value, 7) for value in to_degrees.transform(place.x, place.y)]
+    where = None if place is None else seen.degrees(place)
     return render_template(
         "incident.html", row=row, log=log, path=path_of(row, log), photos=seen.incident_photos(code), where=where,
         moves=[MOVES[name] for name in moves_from(row["state"]) if may(user, MOVES[name].right)],
