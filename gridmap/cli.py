@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 import gridmap
-from gridmap import cli_ask, cli_data, cli_plan, cli_site, cli_tiles
+from gridmap import cli_ask, cli_data, cli_incident, cli_plan, cli_site, cli_tiles
 from gridmap.progress import Progress, silent
 from layers.errors import GridmapError
 
@@ -368,6 +368,7 @@ cli_plan.register(main)
 cli_site.register(main, _watched)
 cli_tiles.register(main, _watched)
 cli_ask.register(main, _watched)
+cli_incident.register(main)
 
 if __name__ == "__main__":
     main()

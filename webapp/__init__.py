@@ -88,7 +88,8 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         request comes from), `CACHE_BYTES` (memory for answers), `NEAR_ROWS` (layers of more rows
         come to the map piece by piece), `TILES` (folder of the city's vector tiles; else GRIDMAP_TILES, else beside
         the city, as `gridmap.city_tiles.tiles_folder` says), `UPLOAD_BYTES` and `UPLOAD_SECONDS` (the largest upload,
-        the longest reading), `PHOTO_BYTES` (the largest report with its photos), `UPLOADS` and `SITING`
+        the longest reading), `PHOTO_BYTES` (the largest report with its photos),
+        `REPORTS_SECONDS` (how old counts of incidents on the map may be), `UPLOADS` and `SITING`
         (where files that were sent and answers about sites lie; else beside the secret key),
         `ADDRESS` (where people reach the service, for QR codes, such as "http://10.0.0.8:8000"; else
         GRIDMAP_ADDRESS, else as whoever asks reached it),
@@ -144,6 +145,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         MAX_CONTENT_LENGTH=64 * 1024,  # forms only; the upload page takes more from who may import
         UPLOAD_BYTES=200 * 1024 * 1024,
         PHOTO_BYTES=48 * 1024 * 1024,
+        REPORTS_SECONDS=60.0,
         UPLOAD_SECONDS=300.0,
         EXPORT_SECONDS=900.0,
         EXPORT_DAYS=7.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from flask import Flask, Response, current_app, make_response, request
 
 from webapp.guard import get_seen
 
-__all__ = ["Kept", "data_answer", "init_app", "kept_text"]
+__all__ = ["Kept", "data_answer", "desk_version", "init_app", "kept_text"]
 
 
 class Kept:
@@ -54,7 +55,8 @@ class Kept:
 
 
 def data_answer(
-    what: str, make: Callable[[], str], *, content_type: str = "application/json", incidents: bool = False
+    what: str, make: Callable[[], str], *, content_type: str = "application/json", incidents: bool = False,
+    soon: bool = False,
 ) -> Response:
     """An answer with data that the asker may see.
 
@@ -68,12 +70,14 @@ def data_answer(
     incidents
         Whether incidents are in it: then it is made anew after each move of the desk, which leaves the rest of the
         city as it is.
+    soon
+        That it need not be made anew after each move, but within `REPORTS_SECONDS`: it counts all there are.
 
     Returns
     -------
     200 with an ETag, packed where the browser takes that; 304 where the browser has it already.
     """
-    key, version = _key(what, incidents)
+    key, version = _key(what, desk_version(soon=soon) if incidents else None)
     tag = hashlib.sha256(key.encode()).hexdigest()[:32]
     if version and request.if_none_match.contains_weak(tag):
         answer = make_response("", 304)
@@ -104,13 +108,24 @@ def kept_text(what: str, make: Callable[[], str], *, incidents: bool = False) ->
     return gzip.decompress(_packed(*_key(what, incidents), make)).decode()
 
 
-def _key(what: str, incidents: bool = False) -> tuple[str, str]:
+def desk_version(*, soon: bool) -> str:
+    """The state of the incidents: another one after each move; with `soon`, at most one in `REPORTS_SECONDS`."""
+    version = get_seen().meta().get("incidents_version", "")
+    if not soon:
+        return version
+    shown: list[tuple[str, float]] = current_app.extensions["desk_version"]
+    now = time.monotonic()
+    if not shown or now - shown[0][1] >= current_app.config["REPORTS_SECONDS"]:
+        shown[:] = [(version, now)]
+    return shown[0][0]
+
+
+def _key(what: str, desk: str | None = None) -> tuple[str, str]:
     """Key of an answer for who asks, and the city's version ("" where it has none)."""
     seen = get_seen()
-    facts = seen.meta()
-    version = facts.get("data_version", "")
-    if version and incidents:
-        version = f"{version} {facts.get('incidents_version', '')}"
+    version = seen.meta().get("data_version", "")
+    if version and desk is not None:
+        version = f"{version} {desk}"
     return "\n".join([version, seen.user.role, *seen.reach, "", what]), version
 
 
@@ -127,3 +142,4 @@ def _packed(key: str, version: str, make: Callable[[], str]) -> bytes:
 def init_app(app: Flask) -> None:
     """Make room for answers."""
     app.extensions["kept"] = Kept(app.config["CACHE_BYTES"])
+    app.extensions["desk_version"] = []

@@ -25,6 +25,7 @@ from gridmap.maps.values import (
 )
 from layers.errors import NotFound
 from layers.schema import layer
+from webapp.replies import desk_version
 from webapp.seen import Seen
 from webapp.tiles import get_tiles
 
@@ -99,7 +100,7 @@ def values_of(seen: Seen, version: Version, tiles: TilesOf, measure: str) -> Val
         raise NotFound(f"{tiles.name} cannot be shown by {measure[:60]!r}; there is {', '.join(known) or 'nothing'}")
     part = _part(tiles.name, measure)
     facts = seen.meta()
-    desk = facts.get("incidents_version", "") if part == "incidents" or tiles.name == "incidents" else ""
+    desk = desk_version(soon=True) if part == "incidents" or tiles.name == "incidents" else ""
     key = (version.name, facts.get("data_version", ""), desk, tiles.name, part, seen.user.role, seen.reach)
     made: Made = current_app.extensions["tile_values"]
     found = made.get(key, lambda: _make(seen, version, tiles, part))

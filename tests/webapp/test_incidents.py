@@ -15,7 +15,9 @@ from flask.testing import FlaskClient
 from PIL import Image
 from pyproj import Transformer
 
+from gridmap.city_tiles import make_tiles, tiles_folder
 from gridmap.desk import moves
+from gridmap.maps.tiles.shelf import Shelf
 from gridmap.stores import open_store
 from tests.webapp.small_city import AREAS, CODES, CRS, X, Y, in_reach, log_in, token_of
 
@@ -275,3 +277,42 @@ def test_a_person_is_led_to_the_page_of_what_they_reported(fresh: Callable[..., 
     assert answer.status_code == 302 and re.fullmatch(r"/incidents/R\d{8}-0001", answer.location)
     assert "已上报" in client.get(answer.location).text
     assert client.post("/incidents", data=data).location == answer.location
+
+
+def test_the_map_shows_what_came_after_its_tiles_to_who_reaches_it(fresh: Callable[..., Flask]) -> None:
+    app = fresh(REPORTS_SECONDS=0.0)
+    make_tiles(app.config["CITY"])
+    version = Shelf(tiles_folder(app.config["CITY"])).current()
+    assert version is not None
+    leader, office, member = (log_in(app, role) for role in ("grid_leader", "street_office", "grid_member"))
+
+    def fresh_ones(client: FlaskClient) -> list[str]:
+        return [one["properties"]["code"] for one in client.get("/data/reported.geojson").json["features"]]
+
+    def counted(client: FlaskClient) -> float:
+        values = client.get(f"/values/{version.name}/micro_grids/incidents.json").json["values"]
+        return sum(value or 0 for value in values)
+
+    assert fresh_ones(leader) == [] and counted(leader) == 4
+    code = send(leader, 0).json["code"]
+    assert fresh_ones(leader) == fresh_ones(office) == [code] and fresh_ones(member) == []
+    assert counted(leader) == 5
+    assert "井盖松动" in leader.get("/data/reported.geojson").text
+    assert "井盖松动" not in log_in(app, "planner").get("/data/reported.geojson").text
+    assert Shelf(tiles_folder(app.config["CITY"])).current().name == version.name
+    make_tiles(app.config["CITY"])
+    assert fresh_ones(leader) == []
+
+
+def test_counts_on_the_map_may_be_a_minute_old(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    make_tiles(app.config["CITY"])
+    version = Shelf(tiles_folder(app.config["CITY"])).current()
+    assert version is not None
+    leader = log_in(app, "grid_leader")
+    address = f"/values/{version.name}/micro_grids/incidents.json"
+    before = leader.get(address).json["values"]
+    send(leader, 0)
+    assert leader.get(address).json["values"] == before
+    app.extensions["desk_version"][:] = [(app.extensions["desk_version"][0][0], -1e9)]  # a minute later
+    assert sum(value or 0 for value in leader.get(address).json["values"]) == 5

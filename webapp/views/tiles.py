@@ -94,7 +94,8 @@ def values(version: str, layer: str, measure: str) -> Response:
         return _json(values_document(found, layer, method=method, classes=int(classes)))
 
     counts = layer == "incidents" or measure in ("incidents", "incidents_open")
-    return data_answer(f"values {shown.name} {layer} {measure} {method} {int(classes)}", make, incidents=counts)
+    what = f"values {shown.name} {layer} {measure} {method} {int(classes)}"
+    return data_answer(what, make, incidents=counts, soon=True)
 
 
 @bp.get("/feature/<version>/<layer>/<int:number>.json")
