@@ -28,6 +28,7 @@ EVENTS = {
     "data": ("import.done", "import.undone"),
     "export": ("export.done", "export.failed", "export.download"),
     "plan": ("plan.adopt",),
+    "incidents": ("incident.move",),
     "street": ("placement.set", "placement.undone", "roster.set"),
     "norms": ("norms.set", "norms.back", "cover.done"),
     "city": ("settings.set", "backup.made", "backup.download", "backup.removed", "audit.download"),

@@ -20,6 +20,7 @@ from pyproj.enums import TransformDirection
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
+from gridmap.audit import note as write_down
 from gridmap.desk_moves import MOVES, state_after, state_of_row
 from gridmap.desk_settle import ATTACHED_COLUMNS, attached_records, units_of_today
 from gridmap.micro_grids.attach import attach
@@ -27,6 +28,7 @@ from gridmap.photos import CleanPhoto, clean_photo
 from gridmap.rework import cover_settings
 from gridmap.roles import User, may, reach
 from gridmap.stores import incident_log as log
+from gridmap.stores.cells import cells_of
 from gridmap.stores.incident_log import LoggedMove, Photo
 from gridmap.stores.incident_rows import row_of
 from gridmap.stores.single_rows import change_rows, put_rows
@@ -311,6 +313,11 @@ def _once(store: SqlStore, by: User, move: str, key: str | None, file: Any) -> F
             if found is not None:
                 return found
             filed: Filed = file(connection)
+            # which move of which incident: never its words, place or photos
+            where = cells_of(store, "incidents", filed.code, ["micro_grid"]) or {}
+            write_down(
+                store, "incident.move", by=by.name, area=where.get("micro_grid") or "", move=move, code=filed.code
+            )
             # lists and counts are read anew; tiles and all else of the city stay as they are
             store.put_facts(connection, {"incidents_version": new_version()})
             return filed

@@ -31,6 +31,8 @@ _NOBODY = hash_password("no such account")
 #: Failures within 15 minutes after which one has to wait: one person at one desk, one name from anywhere, and one
 #: address, which many people may share.
 _MOST = {"both": 5, "name": 30, "address": 60}
+#: Who is made to wait is written down once in so many seconds, so that nobody fills the log by knocking.
+_NOTED_SECONDS = 900.0
 
 
 class LoggedIn(UserMixin):
@@ -72,6 +74,7 @@ def init_app(app: Flask) -> None:
     manager.login_message = None
     manager.session_protection = "basic"
     app.extensions["attempts"] = {kind: Attempts(most=most) for kind, most in _MOST.items()}
+    app.extensions["waits_noted"] = Attempts(most=1, window=_NOTED_SECONDS)
     app.register_blueprint(bp)
 
     @manager.user_loader
@@ -99,7 +102,10 @@ def login() -> ResponseReturnValue:
         wait = max(attempts[kind].wait(key) for kind, key in keys.items())
         if wait:
             flash(say("login.wait", minutes=math.ceil(wait / 60)), "warning")
-            _note("login.wait", name)
+            noted: Attempts = current_app.extensions["waits_noted"]
+            if not noted.wait(keys["address"]):
+                noted.failed(keys["address"])
+                _note("login.wait", name)
             status = 429
         else:
             account = _known(name, password)
