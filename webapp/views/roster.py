@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def download(table: str) -> Response:
             wishes=Wishes(layers=("staff",), scope=within, format=table, encoding="utf-8", names=current()),
             rows=made.rows, size=path.stat().st_size, sha256=sha256_of(path), removed_at=now(),
         ))
-        content = path.open("rb")
+        content = io.BytesIO(path.read_bytes())
     kind = "text/csv" if table == "csv" else "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return send_file(content, mimetype=kind, as_attachment=True, download_name=f"roster-{today().isoformat()}.{table}")
 
