@@ -23,13 +23,13 @@ from gridmap.maps.values import (
     placed,
     unit_values,
 )
-from layers.errors import NotFound
+from layers.errors import NotFound, WrongCall
 from layers.schema import layer
 from webapp.replies import desk_version
 from webapp.seen import Seen
 from webapp.tiles import get_tiles
 
-__all__ = ["init_app", "measure_list", "values_of"]
+__all__ = ["floors_of", "init_app", "measure_list", "rows_with", "values_of"]
 
 #: Digits of the codes of a level.
 _DIGITS = {"districts": 6, "streets": 9, "communities": 12, "grids": 15, "micro_grids": 18}
@@ -108,6 +108,39 @@ def values_of(seen: Seen, version: Version, tiles: TilesOf, measure: str) -> Val
         return found[measure]
     # known in the city, but not of anything that this person sees
     return Values(**known[measure], numbers=np.full(tiles.count, np.nan))
+
+
+def rows_with(values: Values, wanted: str) -> np.ndarray:
+    """Which rows have a value, told as it stands in an address: a key of a kind, a whole number of the others.
+
+    Raises
+    ------
+    WrongCall
+        Where it is no number.
+
+    Examples
+    --------
+    >>> weeks = Values(name="week", zh="周", en="Week", group="events", kind="number", numbers=np.array([3, np.nan, 4]))
+    >>> rows_with(weeks, "4").tolist()
+    [False, False, True]
+    """
+    if values.kind == "class":
+        place = values.keys.index(wanted) if wanted in values.keys else -1
+    elif wanted.lstrip("-").isdecimal():
+        place = int(wanted)
+    else:
+        raise WrongCall(f"{values.name} is told as a whole number, not {wanted[:20]!r}")
+    return np.asarray(values.numbers == place)
+
+
+def floors_of(seen: Seen, tiles: TilesOf) -> dict[str, str]:
+    """Number -> first and last floor of the micro-grids in towers that the person sees."""
+    frame, rows = _own_rows(seen, tiles)
+    if not {"stack", "floor_from", "floor_to"} <= set(frame.columns):
+        return {}
+    told = (frame["stack"].notna() & frame["floor_from"].notna() & frame["floor_to"].notna()).to_numpy()
+    spans = zip(frame["floor_from"][told].astype(int), frame["floor_to"][told].astype(int), strict=True)
+    return {str(row + 1): f"{low}-{high}" for row, (low, high) in zip(rows[told].tolist(), spans, strict=True)}
 
 
 def _part(name: str, measure: str) -> str:

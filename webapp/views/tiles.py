@@ -11,8 +11,9 @@ from flask import Blueprint, Response, current_app, make_response, request
 
 from gridmap.maps.cards import micro_grid_cards
 from gridmap.maps.geojson import plain_records
+from gridmap.maps.sums import sum_points
 from gridmap.maps.tiles.mvt import EXTENT
-from gridmap.maps.tiles.plan import PLAN
+from gridmap.maps.tiles.plan import PLAN, tile_layer
 from gridmap.maps.tiles.shelf import TilesOf, Version, keys_of
 from gridmap.maps.underlay import Background
 from gridmap.maps.values import values_document
@@ -23,7 +24,7 @@ from webapp.replies import data_answer
 from webapp.seen import Seen
 from webapp.tile_door import remember
 from webapp.tile_job import keep_up
-from webapp.tile_values import measure_list, values_of
+from webapp.tile_values import floors_of, measure_list, rows_with, values_of
 from webapp.tiles import TILE_HEADERS, get_tiles, seen_box
 
 __all__ = ["bp", "layers_document"]
@@ -76,6 +77,44 @@ def names(version: str, layer: str) -> Response:
         return _json({"codes": table["code"].tolist(), "names": table["name"].tolist()})
 
     return data_answer(f"names {shown.name} {layer}", make)
+
+
+@bp.get("/values/<version>/<layer>/sums/<int:z>.json")
+@needs("map.view")
+def sums(version: str, layer: str, z: int) -> Response:
+    """Points of a layer counted by cells of the screen, for zooms at which its tiles hold none; only one's own.
+
+    `?by=week&is=2879` (or by kind, category, state) counts those alone.
+    """
+    seen, tiles = get_seen(), get_tiles()
+    shown = tiles.version(version)
+    known = tiles.layer(seen, shown, layer)
+    by, value = request.args.get("by", ""), request.args.get("is", "")
+    plan = tile_layer(layer)
+    if plan is None or plan.geometry != "point":
+        raise WrongCall(f"only points are counted by cells, and {layer} are none; ask for its tiles")
+    if z > 22:
+        raise WrongCall(f"a map has zooms up to 22, not {z}")
+
+    def make() -> str:
+        mine, _ = tiles.scope(seen, shown, known)
+        kept = np.ones(known.count, dtype=bool) if mine is None else mine[1:].copy()
+        if by:
+            kept &= rows_with(values_of(seen, shown, known, by), value)
+        rows = np.flatnonzero(kept)
+        return _json({"zoom": z, "sums": sum_points(*known.boxes[rows, :2].T, rows + 1, z)})
+
+    return data_answer(f"sums {shown.name} {layer} {z} {by} {value}", make, incidents=layer == "incidents")
+
+
+@bp.get("/values/<version>/micro_grids/floors.json")
+@needs("map.view")
+def floors(version: str) -> Response:
+    """Floors of micro-grids that lie over one another in a tower: number -> "1-8"."""
+    seen, tiles = get_seen(), get_tiles()
+    shown = tiles.version(version)
+    known = tiles.layer(seen, shown, "micro_grids")
+    return data_answer(f"floors {shown.name}", lambda: _json(floors_of(seen, known)))
 
 
 @bp.get("/values/<version>/<layer>/<path:measure>.json")

@@ -79,7 +79,18 @@
     }
   };
 
-  /* Floors of one tower lie over one another: one number says how many they are. */
+  /* Floors of one tower lie over one another: a plate says which they are, lowest first. */
+  function floorsOf(app, members) {
+    const known = app.past ? {} : app.floors;
+    if (!known) {
+      app.floors = {};
+      app.get(`${app.config.values}micro_grids/floors.json`).then((found) => { app.floors = found; app.labels.redraw(); }, () => {});
+    }
+    const floors = members.map(({ id }) => (known || {})[id]).filter(Boolean).sort((a, b) => parseInt(a, 10) - parseInt(b, 10));
+    if (floors.length < members.length) return `×${members.length}`; // not known, or not yet
+    return floors.length > 3 ? `${floors[0]} … ${floors[floors.length - 1]}` : floors.join(" | ");
+  }
+
   function microGrids(context, view, features, app, t, put, onScreen) {
     const stacks = new Map();
     features.forEach((feature) => {
@@ -91,7 +102,7 @@
       const feature = members[0];
       if (!onScreen(feature, view) || !feature.props.code) continue;
       const [x, y] = gm.labelPoint(feature).map((value, i) => value - (i ? view.y : view.x));
-      const text = members.length > 1 ? `×${members.length}` : gm.shortCode(feature.props.code);
+      const text = members.length > 1 ? floorsOf(app, members) : gm.shortCode(feature.props.code);
       put(context, view, text, x, y, members.length > 1 ? { size: 11, weight: 600, ink: t.halo, plate: t.line } : { size: 12, weight: 600, ink: t.line, halo: t.halo });
     }
   }
@@ -106,6 +117,13 @@
       const groups = [], cells = new Map();
       for (const name of this._names) {
         if (!tiles.info.has(name) || !this._on(name)) continue;
+        if (zoom - 1 < tiles.info.get(name).minzoom) {
+          for (const [x, y, count, id] of this._sums(name, Math.round(zoom))) {
+            const scale = 2 ** (zoom - Math.round(zoom)), px = x * scale, py = y * scale;
+            if (inView(px, py)) put(name, id || 0, px, py, count);
+          }
+          continue;
+        }
         const keep = this._keeps(name);
         for (const { coords, part } of tiles.parts(name)) {
           const { layer, at } = part;
@@ -114,9 +132,8 @@
             const tx = layer.xy[c] * at.scale + at.x, ty = layer.xy[c + 1] * at.scale + at.y;
             if (tx < 0 || ty < 0 || tx >= gm.TILE || ty >= gm.TILE) continue; // it stands in the tile beside
             const px = coords.x * gm.TILE + tx, py = coords.y * gm.TILE + ty;
-            if (px < bounds.min.x - 40 || py < bounds.min.y - 40 || px > bounds.max.x + 40 || py > bounds.max.y + 40) continue;
             const id = layer.ids[i];
-            if (!keep || keep(id)) put(name, id, px, py);
+            if (inView(px, py) && (!keep || keep(id))) put(name, id, px, py, 1);
           }
         }
       }
@@ -124,26 +141,31 @@
       const fresh = this._on("incidents") && !app.weekOf && app.reported ? app.reported : [];
       fresh.forEach((feature, i) => {
         const [px, py] = feature.world.map((value) => value * 2 ** zoom);
-        if (px < bounds.min.x - 40 || py < bounds.min.y - 40 || px > bounds.max.x + 40 || py > bounds.max.y + 40) return;
-        put("incidents", -1 - i, px, py);
+        if (inView(px, py)) put("incidents", -1 - i, px, py, 1);
       });
       this._place(groups, 2 ** zoom);
 
-      function put(name, id, px, py) {
+      function inView(px, py) {
+        return px >= bounds.min.x - 40 && py >= bounds.min.y - 40 && px <= bounds.max.x + 40 && py <= bounds.max.y + 40;
+      }
+
+      function put(name, id, px, py, count) {
         const column = Math.floor(px / apart), row = Math.floor(py / apart);
-        let group = cells.get(column * 16777216 + row) || null;
+        let group = null;
         for (let dx = -1; !group && dx <= 1; dx++) {
           for (let dy = -1; !group && dy <= 1; dy++) {
-            const near = cells.get((column + dx) * 16777216 + row + dy);
-            if (near && Math.hypot(near.px - px, near.py - py) < apart) group = near;
+            const near = cells.get((column + dx) * 16777216 + row + dy) || []; // in the corners of a cell stand several
+            group = near.find((one) => Math.hypot(one.px - px, one.py - py) < apart) || null;
           }
         }
         if (!group) {
-          group = { name, id, px, py, count: 0, box: [px, py, px, py] };
+          group = { px, py, count: 0, things: [], box: [px, py, px, py] };
           groups.push(group);
-          cells.set(column * 16777216 + row, group);
+          const key = column * 16777216 + row;
+          cells.set(key, [...(cells.get(key) || []), group]);
         }
-        group.count += 1;
+        group.count += count;
+        if (count === 1) group.things.push({ name, id });
         group.box = [Math.min(group.box[0], px), Math.min(group.box[1], py), Math.max(group.box[2], px), Math.max(group.box[3], py)];
       }
     },
@@ -177,34 +199,73 @@
       return null;
     },
 
+    /* Counts of a layer by cells of the screen, [[x, y, count, id]] in pixels of the world: for zooms at which its tiles
+       hold no points. Asked for once; nothing until they are there. */
+    _sums: function (name, zoom) {
+      const app = this._app, measure = app.measure;
+      let only = "";
+      if (name === "incidents" && app.weekOf) only = `?by=week&is=${app.week}`;
+      else if (!app.layers[name].shown) only = `?by=kind&is=${encodeURIComponent(measure.name.slice(9))}`;
+      const address = `${app.config.values}${name}/sums/${zoom}.json${only}`;
+      this._counted = this._counted || new Map();
+      if (!this._counted.has(address)) {
+        this._counted.set(address, []);
+        app.get(address).then((found) => { this._counted.set(address, found.sums); this.redraw(); },
+          (problem) => { this._counted.delete(address); app.say(gm.t(app, "load_failed"), problem); });
+      }
+      return this._counted.get(address);
+    },
+
     _place: function (groups, k) {
       this._markers.clearLayers();
       this.places = [];
-      const app = this._app;
-      for (const { name, id, px, py, count, box } of groups) {
-        if (count === 1 || this._map.getZoom() >= ALONE_FROM) {
-          const fresh = id < 0 ? app.reported[-1 - id].properties : null;
-          const kinds = fresh ? null : this._kinds(name), kind = kinds ? kinds(id) : "";
-          const states = name === "incidents" && !fresh ? this._kinds(name, "state") : null;
-          const props = fresh || { kind, category: kind, status: states ? states(id) : undefined, name: app.named.has(name) ? app.named.get(name).names[id - 1] : "" };
-          const facts = gm.pointFacts(app, name, props);
-          this.places.push([px / k, py / k, 14]);
-          const icon = L.divIcon({ html: gm.glyph(name, facts.group, facts.state), className: "gm-point", iconSize: [28, 28] });
-          const title = facts.name || facts.kind || gm.layerTitle(app, name);
-          const marker = L.marker(gm.toLatLng(px / k, py / k), { icon, keyboard: true, title, alt: title });
-          this._markers.addLayer(marker.on("click", () => (fresh ? app.show(title, gm.thingCard(app, name, fresh)) : app.open(name, id))));
-        } else this._markers.addLayer(this._bubble(count, px / k, py / k, box.map((value) => value / k)));
+      for (const { things, px, py, count, box } of groups) {
+        if (count === 1) this._markers.addLayer(this._one(things[0], px / k, py / k));
+        else this._markers.addLayer(this._bubble(count, px / k, py / k, box.map((value) => value / k), things));
       }
     },
 
-    _bubble: function (count, x, y, box) {
+    _facts: function ({ name, id }) {
+      const app = this._app;
+      if (id < 0) return gm.pointFacts(app, name, app.reported[-1 - id].properties);
+      const kinds = this._kinds(name), kind = kinds ? kinds(id) : "";
+      const states = name === "incidents" ? this._kinds(name, "state") : null;
+      const known = app.named.get(name);
+      return gm.pointFacts(app, name, { kind, category: kind, status: states ? states(id) : undefined, name: known ? known.names[id - 1] : "" });
+    },
+
+    _title: function (thing) {
+      const facts = this._facts(thing);
+      return facts.name || facts.kind || gm.layerTitle(this._app, thing.name);
+    },
+
+    _open: function (thing) {
+      const app = this._app, { name, id } = thing;
+      if (id < 0) app.show(this._title(thing), gm.thingCard(app, name, app.reported[-1 - id].properties));
+      else app.open(name, id);
+    },
+
+    _one: function (thing, x, y) {
+      const facts = this._facts(thing), title = this._title(thing);
+      this.places.push([x, y, 14]);
+      const icon = L.divIcon({ html: gm.glyph(thing.name, facts.group, facts.state), className: "gm-point", iconSize: [28, 28] });
+      return L.marker(gm.toLatLng(x, y), { icon, keyboard: true, title, alt: title }).on("click", () => this._open(thing));
+    },
+
+    /* A number; a press goes nearer, and where one is as near as it helps, through the things that stand in one place. */
+    _bubble: function (count, x, y, box, things) {
       const size = count > 999 ? 44 : count > 99 ? 40 : count > 9 ? 34 : 28;
       const bubble = gm.h("span", { class: "gm-cluster-number" }, gm.number(this._app, count));
       const icon = L.divIcon({ html: bubble, className: "gm-cluster", iconSize: [size, size] });
       const title = gm.t(this._app, "cluster", { n: gm.number(this._app, count) });
       this.places.push([x, y, size / 2]);
       const marker = L.marker(gm.toLatLng(x, y), { icon, keyboard: true, title, alt: title });
-      return marker.on("click", () => this._app.map.flyToBounds(gm.boundsOf(box).pad(0.3), { maxZoom: ALONE_FROM, duration: 0.4 }));
+      let turn = 0;
+      return marker.on("click", () => {
+        const { map } = this._app;
+        if (map.getZoom() >= ALONE_FROM && things.length === count) this._open(things[turn++ % count]);
+        else map.flyToBounds(gm.boundsOf(box).pad(0.3), { maxZoom: Math.min(ALONE_FROM, map.getZoom() + 3), duration: 0.4 });
+      });
     },
   });
 })(window.gridmap);
