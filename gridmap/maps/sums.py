@@ -28,8 +28,8 @@ def sum_points(
 
     Returns
     -------
-    `[x, y, count]` a cell, the fullest first, at the mean place of its points in pixels of the world; `[x, y, 1, number]`
-    where one stands alone. The counts add up to the points that are somewhere.
+    `[x, y, count]` a cell, the fullest first, at the mean place of its points in pixels of the world;
+    `[x, y, 1, number]` where one stands alone. The counts add up to the points that are somewhere.
 
     Examples
     --------
