@@ -179,7 +179,7 @@ def draw_lorenz(curve: pd.DataFrame, *, side: int = 220) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {side + 2} {side + 2}" width="{side}" '
-        f'height="{side}" role="img"><rect width="{side}" height="{side}" fill="#f6f4ef" stroke="#8a8275"/>'
+        f'height="{side}"><rect width="{side}" height="{side}" fill="#f6f4ef" stroke="#8a8275"/>'
         f'<polygon points="{spots}" fill="#e3a48f"/><line x1="0" y1="{side}" x2="{side}" y2="0" stroke="#8a8275" '
         f'stroke-dasharray="4 3"/><polyline points="{spots}" fill="none" stroke="#b3261e" stroke-width="2"/></svg>'
     )
