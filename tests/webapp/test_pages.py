@@ -150,7 +150,7 @@ def test_a_unit_that_is_no_longer_in_force_is_not_on_the_map(fresh: Callable[...
 
 
 def test_errors_are_one_sentence_as_a_page_or_as_json(clients: dict[str, FlaskClient]) -> None:
-    page = clients["planner"].get("/users")
+    page = clients["planner"].get("/users?lang=zh")
     assert page.status_code == 403 and "无权查看" in page.text
     assert clients["planner"].get("/missing").status_code == 404
     answer = clients["grid_leader"].get(f"/data/micro_grids/{GRIDS[3]}001")
