@@ -50,9 +50,18 @@ def app(city: str, tmp_path_factory: pytest.TempPathFactory) -> Flask:
 
 
 @pytest.fixture(scope="session")
-def clients(app: Flask) -> dict[str, FlaskClient]:
+def logged_in(app: Flask) -> dict[str, FlaskClient]:
     """Account name -> client; `nobody` is not logged in."""
     return {**{name: log_in(app, name) for name in AREAS}, "nobody": app.test_client()}
+
+
+@pytest.fixture
+def clients(logged_in: dict[str, FlaskClient]) -> dict[str, FlaskClient]:
+    """The same, each in the language of who has not chosen: a test before may have read English."""
+    for client in logged_in.values():
+        with client.session_transaction() as session:
+            session.pop("lang", None)
+    return logged_in
 
 
 @pytest.fixture
