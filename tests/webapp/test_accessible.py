@@ -105,6 +105,6 @@ def test_no_page_has_a_serious_fault(
 
 def test_a_page_with_a_fault_is_found(browser: Browser) -> None:
     page = browser.new_page()
-    page.set_content('<html lang="zh"><body><main><h1>a</h1><input><p style="color:#ccc">看不清的字</p></main></body></html>')
+    page.set_content('<html lang="zh"><main><h1>a</h1><input><p style="color:#ccc">看不清的字</p></main></html>')
     assert {fault.split(":")[0] for fault in faults(page)} >= {"label", "color-contrast"}
     page.close()

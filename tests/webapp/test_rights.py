@@ -59,6 +59,7 @@ def test_every_role_meets_every_route_as_the_table_says(
         if right == PUBLIC:
             continue
         answer = clients[role].open(address, method=method)
+        answer.close()
         if role == "nobody":
             door = answer.status_code == 302 and answer.location.startswith("/login")
             # without a token a form is refused before anyone asks who it is from
