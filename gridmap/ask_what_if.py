@@ -20,11 +20,11 @@ import pyproj
 import shapely
 
 from gridmap.access.completeness import completeness
-from gridmap.access.levels import LEVELS, coverage_levels
+from gridmap.access.held_to import Limit
 from gridmap.access.supposing import Change, Supposing
+from gridmap.access.unit_sums import Sums, UnitSums
 from gridmap.city_walks import CityWalks, near_city
 from gridmap.stores import Store
-from gridmap.what_if import side_by_side
 from layers.errors import NotYourArea, WrongCall
 from layers.schema import NEEDS
 
@@ -33,7 +33,6 @@ __all__ = ["Answer", "Ground", "Step", "held_norms", "read_steps"]
 WHAT = ("add", "move", "close")
 #: More steps than a person looks through are refused.
 MOST_STEPS = 50
-_Levels = tuple(LEVELS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +130,13 @@ class Answer:
 
 @dataclass
 class _Area:
-    """The part of a city within somebody's reach: rows that are counted, and where a facility may be put."""
+    """The part of a city within somebody's reach: who is counted, and where a facility may be put."""
 
-    micro_grids: pd.DataFrame
-    buildings: pd.DataFrame
+    units: UnitSums
+    households: np.ndarray
+    rows: np.ndarray
     tree: shapely.STRtree
-    before: dict[str, pd.DataFrame] = field(default_factory=dict)
+    before: dict[str, Sums] = field(default_factory=dict)
 
 
 class Ground:
@@ -164,7 +164,7 @@ class Ground:
         )
         self._to_metres = pyproj.Transformer.from_crs(4326, walks.crs, always_xy=True)
         self._areas: dict[tuple[str, ...], _Area] = {}
-        self._known: dict[str, pd.DataFrame] = {}
+        self._known: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     def titles(self, kind: str) -> tuple[str, str]:
@@ -195,15 +195,19 @@ class Ground:
             then = self._supposing.then(change, kinds)
             tables, rows = [], []
             for kind in kinds:
-                limit, verified = self.norms[kind]
-                now = self._supposing.now(kind)
-                gained, lost = _flips(now, then[kind], limit, area.buildings)
+                metres, verified = self.norms[kind]
+                limit = Limit(kind, metres, verified)
+                now, will = (walk.to_numpy()[area.rows] for walk in (self._supposing.now(kind), then[kind]))
+                gained, lost = _flips(now, will, limit.metres, area.households)
                 zh, en = self.titles(kind)
-                rows.append({"kind": kind, "zh": zh, "en": en, "norm_m": limit, "verified": verified,
+                rows.append({"kind": kind, "zh": zh, "en": en, "norm_m": metres, "verified": verified,
                              "gained": gained, "lost": lost})
+                unmapped = self._unmapped(kind, area)
                 if kind not in area.before:
-                    area.before[kind] = self._levels(area, now.to_frame(kind), kind)
-                tables.append(side_by_side(area.before[kind], self._levels(area, then[[kind]], kind)))
+                    there = bool((self.facilities["kind"] == kind).any())
+                    area.before[kind] = area.units.count(now, limit, unmapped=unmapped, mapped=there)
+                after = area.units.count(will, limit, unmapped=unmapped)
+                tables.append(area.units.compare(area.before[kind], after, limit))
         empty = pd.DataFrame(columns=["level", "code", "kind", "changed"])
         return Answer(kinds=rows, units=pd.concat(tables, ignore_index=True) if tables else empty)
 
@@ -212,29 +216,29 @@ class Ground:
         micro_grids = self.walks.areas("micro_grids")
         return micro_grids[micro_grids["code"].isin(set(codes))]
 
-    def _levels(self, area: _Area, metres: pd.DataFrame, kind: str) -> pd.DataFrame:
+    def _unmapped(self, kind: str, area: _Area) -> np.ndarray:
+        """Of the area's micro-grids those in whose community a kind is most likely not mapped."""
         if kind not in self._known:
-            self._known[kind] = completeness(
+            known = completeness(
                 self.walks.areas("buildings"), self.walks.areas("facilities"), [kind],
                 complete=self.walks.settings.complete,
             )
-        return coverage_levels(
-            area.micro_grids, area.buildings, metres.loc[area.buildings.index], {kind: self.norms[kind][0]},
-            completeness=self._known[kind], levels=_Levels,
-        )
+            self._known[kind] = set(known.loc[known["state"] == "unmapped", "code"])
+        return np.isin(area.units.communities, list(self._known[kind]))
 
     def _area(self, within: tuple[str, ...]) -> _Area:
         if within not in self._areas:
             units, homes = self.walks.areas("micro_grids"), self.walks.areas("buildings")
             own = units[_inside(units["code"], within)]
-            columns = ["micro_grid", "households", *(
-                name for name in ("residents", *(need.name for need in NEEDS)) if name in homes
-            )]
-            counted = pd.DataFrame(homes[columns])[_inside(homes["micro_grid"], within)]
+            rows = np.flatnonzero(_inside(homes["micro_grid"], within).to_numpy())
+            counted = pd.DataFrame(homes.drop(columns=homes.geometry.name)).iloc[rows]
             while len(self._areas) > 16:
                 self._areas.pop(next(iter(self._areas)))
-            tree = shapely.STRtree(own.geometry.to_numpy())
-            self._areas[within] = _Area(micro_grids=pd.DataFrame(own[["code"]]), buildings=counted, tree=tree)
+            self._areas[within] = _Area(
+                units=UnitSums(own["code"].tolist(), counted), rows=rows,
+                households=pd.to_numeric(counted["households"]).fillna(0).to_numpy(dtype="float64"),
+                tree=shapely.STRtree(own.geometry.to_numpy()),
+            )
         return self._areas[within]
 
     def _kinds_of(self, codes: Sequence[str]) -> set[str]:
@@ -291,11 +295,10 @@ def _inside(codes: pd.Series, within: Sequence[str]) -> pd.Series:
     return codes.map(lambda code: isinstance(code, str) and code.startswith(starts)).astype(bool)
 
 
-def _flips(now: pd.Series, then: pd.Series, limit: float, homes: pd.DataFrame) -> tuple[int, int]:
+def _flips(now: np.ndarray, will: np.ndarray, limit: float, people: np.ndarray) -> tuple[int, int]:
     """Households that come within a norm, and that fall out of it."""
-    people = pd.to_numeric(homes["households"]).fillna(0).to_numpy(dtype="float64")
-    was, will = (walk.loc[homes.index].to_numpy() <= limit + 1e-6 for walk in (now, then))
-    return round(float(people[will & ~was].sum())), round(float(people[was & ~will].sum()))
+    was, then = (walk <= limit + 1e-6 for walk in (now, will))
+    return round(float(people[then & ~was].sum())), round(float(people[was & ~then].sum()))
 
 
 def _number(value: Any) -> float | None:

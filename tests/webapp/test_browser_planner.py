@@ -140,3 +140,26 @@ def test_a_facility_is_closed_on_the_map_and_a_place_elsewhere_is_refused(visit:
     page.wait_for_selector("[data-problem]:not([hidden])")
     assert "not in your area" in visit.text("[data-problem]") and page.url.count("do=") == 1
     assert visit.wrong == []
+
+
+@pytest.mark.parametrize("visit", SIZES, indirect=True)
+def test_sites_are_asked_for_left_and_tried(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.address}/siting?kind=canteen&lang=en")
+    page.wait_for_selector(".gm-app[data-loaded=yes]", state="attached")
+    if page.locator("[data-form][open]").count() == 0:
+        page.click("[data-form] summary")
+    page.fill("[name=count]", "1")
+    page.click("[data-form] button[type=submit]")
+    page.wait_for_selector("[data-job]")
+    # left and come back to
+    page.goto(f"{visit.address}/coverage?lang=en")
+    page.goto(f"{visit.address}/siting?kind=canteen&lang=en")
+    page.wait_for_selector("[data-job][data-state=done]", timeout=120_000)
+    page.wait_for_selector("[data-shown]", timeout=60_000)
+    planned = visit.text("[data-figure=after] b")
+    assert page.locator(".gp-pin-plan").count() >= 1
+    page.click("[data-try]")
+    page.wait_for_selector("[data-answered='1']")
+    assert visit.text("[data-figure=after]") == planned, "what if says what the plan promised"
+    assert visit.wrong == []

@@ -86,7 +86,7 @@ def test_all_kinds_stand_in_one_list(built: Path, planner: FlaskClient) -> None:
         kinds = coverage_kinds(store)
     page = planner.get("/coverage?lang=zh").text
     known = [row["kind"] for row in kinds if row["households"] > row["unknown"]]
-    assert re.findall(r'<tr data-kind="(\w+)">', page) == known and "幼儿园" in page
+    assert re.findall(r'<tr data-kind="(\w+)"', page) == known and "幼儿园" in page
     assert planner.get("/coverage.json").get_json() == kinds
 
 

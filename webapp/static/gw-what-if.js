@@ -8,7 +8,7 @@
   const say = (key, values = {}) => (facts.words[key] || key).replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all));
   const number = (value) => Number(value).toLocaleString(facts.lang === "zh" ? "zh-CN" : "en-GB");
   const percent = (value) => (value === null ? "–" : `${(100 * value).toFixed(1)}%`);
-  const metres = (value) => (value === null ? "–" : say("m", { n: Math.round(value) }));
+  const metres = (value) => (value === null ? "–" : value < 1000 ? say("m", { n: Math.round(value) }) : say("km", { n: (value / 1000).toFixed(1) }));
   const same = (a, b) => a.length === b.length && a.every((one, i) => one === b[i]);
   const text = (what, name, latlng) => `${what}:${name}@${latlng.lng.toFixed(6)},${latlng.lat.toFixed(6)}`;
 

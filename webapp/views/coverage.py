@@ -61,11 +61,14 @@ def show() -> ResponseReturnValue:
                 gap["step"] = Step(what="add", name=kind, place=(gap["lon"], gap["lat"])).text()
     seen = get_seen()
     meta = seen.meta()
-    parts = page_parts(city_map(seen, measure=f"coverage:{kind}" if kind else None))
+    known = [row for row in kinds if row["households"] > row["unknown"]]
+    # without a choice the map shows the kind that reaches fewest
+    drawn = kind or (known[0]["kind"] if known else "")
+    parts = page_parts(city_map(seen, measure=f"coverage:{drawn}" if drawn else None))
     page = render_template(
         "coverage.html", parts=parts, city=meta.get("name", ""), made=made_at(meta), kinds=kinds, kind=kind, told=told,
         level=level, most=_MOST, most_gaps=_MOST_GAPS, user=get_user(),
-        known=[row for row in kinds if row["households"] > row["unknown"]],
+        known=known, drawn=drawn,
         unknown=[row for row in kinds if row["households"] <= row["unknown"]],
     )
     assert not outside_links(page), "the map page must ask no other host"

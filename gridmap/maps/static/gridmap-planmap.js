@@ -76,7 +76,7 @@
       this.areas.forEach((f) => {
         const out = !f.props.within_band && f.props.households > 0;
         this.shape(f, "gm-lines", {
-          fill: false, color: out ? t.gap : t.line, weight: changed.has(f.props.code) ? 3 : out ? 2.2 : 1.4, opacity: 0.9,
+          fill: false, color: out ? t.gap : t.line, weight: changed.has(f.props.code) || f.props.locked ? 3 : out ? 2.2 : 1.4, opacity: 0.9,
           dashArray: f.props.locked ? "6 4" : null,
         }).addTo(this.outlines);
       });
