@@ -6,8 +6,8 @@ CITY is a built store, such as the invented one of `split_city.py --write` and `
 so many facilities of so many kinds at corners of its streets, if it has none, and an administrator; with `--cover`
 coverage is computed too, and the pages of coverage are timed. The service is started as a user would start it; then a
 browser's requests are made: until the city is ready, then changes of every sort, each with another place. Seconds are
-those of the clock from request to the last byte; `of it in the answer` is what the service says it took. The load is
-printed beside them: on a shared machine processor seconds say more.
+those of the clock from request to the last byte; `CPU s an answer` is processor time of the service. The load is printed
+beside them: on a shared machine processor seconds say more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from scipy.spatial import cKDTree
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
-from tiles import PASSWORD, logged_in, our_server  # noqa: E402
+from tiles import PASSWORD, cpu_seconds, logged_in, our_server  # noqa: E402
 
 from gridmap.accounts import add_account  # noqa: E402
 from gridmap.norms import load_norms  # noqa: E402
@@ -91,9 +91,8 @@ def memory_mb(process: int) -> int:
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
-def said(name: str, times: list[float], inner: list[float]) -> None:
-    inside = f"{np.median(inner):>8.2f}" if inner else ""
-    print(f"{name:24} {np.median(times):>6.2f} {max(times):>6.2f} {inside}")
+def said(name: str, times: list[float], cpu: float) -> None:
+    print(f"{name:24} {np.median(times):>6.2f} {max(times):>6.2f} {cpu / len(times):>6.2f}")
 
 
 def main() -> None:
@@ -136,23 +135,25 @@ def measure(browser: Browser, process: int, places: np.ndarray, codes: list, kin
             f"add:{kinds[n]}@{next(at)}", f"move:{codes[20 + n]}@{next(at)}", f"close:{codes[30 + n]}"
         ],
     }
-    print(f"{'':24} {'median':>6} {'worst':>6} {'of it in the answer':>8}")
+    print(f"{'':24} {'median':>6} {'worst':>6} {'CPU s an answer':>6}")
     for name, make in questions.items():
+        used = cpu_seconds(process)
         told = [browser.ask(*make(n)) for n in range(asked.rounds)]
         assert all(answer["ready"] and "kinds" in answer for answer, _ in told), told[0][0]
-        said(name, [took for _, took in told], [answer["seconds"] for answer, _ in told])
+        said(name, [took for _, took in told], cpu_seconds(process) - used)
     times: list[float] = []
     work = [[questions["add"](n)[0] for n in range(asked.rounds)] for _ in range(asked.clients)]
 
     def client(steps: list[str]) -> None:
         times.extend(browser.ask(step)[1] for step in steps)
 
+    used = cpu_seconds(process)
     threads = [threading.Thread(target=client, args=(steps,)) for steps in work]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    said(f"add, {asked.clients} at a time", times, [])
+    said(f"add, {asked.clients} at a time", times, cpu_seconds(process) - used)
     if asked.cover:
         for name, path in (("/coverage", "/coverage"), ("/coverage, one kind", f"/coverage?kind={kinds[0]}")):
             first = browser.get(path)[1]
