@@ -6,8 +6,8 @@ CITY is a built store, such as the invented one of `split_city.py --write` and `
 so many facilities of so many kinds at corners of its streets, if it has none, and an administrator; with `--cover`
 coverage is computed too, and the pages of coverage are timed. The service is started as a user would start it; then a
 browser's requests are made: until the city is ready, then changes of every sort, each with another place. Seconds are
-those of the clock from request to the last byte; `CPU s an answer` is processor time of the service. The load is printed
-beside them: on a shared machine processor seconds say more.
+those of the clock from request to the last byte; `CPU s an answer` is processor time of the service. The load is
+printed beside them: on a shared machine processor seconds say more.
 """
 
 from __future__ import annotations
