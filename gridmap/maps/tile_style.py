@@ -82,7 +82,8 @@ RULES: tuple[Rule, ...] = (
      "dash": [5, 5], "zoom": [14, 99], "sheet": 1},
     {"layer": "barriers", "group": 0, "what": "line", "colour": "wall", "width": 1.1, "dash": [1, 3], "zoom": [17, 99],
      "sheet": 1},
-    {"layer": "buildings", "what": "fill", "colour": "building", "alpha": 0.62, "zoom": [16, 99], "smallest": 1.2,
+    # a shade rather than a colour: in dense quarters the values are still read through it
+    {"layer": "buildings", "what": "fill", "colour": "buildingOver", "alpha": 0.3, "zoom": [16, 99], "smallest": 1.2,
      "sheet": 1},
     {"layer": "buildings", "what": "line", "colour": "buildingEdge", "width": [[16, 0.5], [18, 0.9]], "zoom": [16, 99],
      "sheet": 1},

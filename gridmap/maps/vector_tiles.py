@@ -198,7 +198,7 @@ def draw_tiles(
         language_switch=False, ways=ways, notices=notices, incidents=incidents, reported=reported, search=search,
         stale=stale, past=past, picture=picture,
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
-        bounds=document["bounds"], background=document.get("background"),
+        bounds=document["bounds"], home=document.get("home"), background=document.get("background"),
         values=f"{root}values/{version}/", features=f"{root}feature/{version}/",
     )
     name = hashlib.sha256(json.dumps([config, layers], sort_keys=True).encode()).hexdigest()[:12]

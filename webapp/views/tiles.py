@@ -31,6 +31,9 @@ __all__ = ["bp", "layers_document"]
 
 bp = Blueprint("tiles", __name__)
 
+Box = tuple[float, float, float, float]
+#: Of so many micro-grids this share at each side does not decide where the map opens.
+_MANY, _FEW = 50, 0.02
 #: Layers whose rows the card of a micro-grid lists.
 _ON_CARD = ("buildings", "organizations", "facilities", "incidents", "coverage")
 
@@ -154,6 +157,24 @@ def feature_by_code(version: str, layer: str, code: str) -> Response:
     return _feature(version, layer, int(found[0]) + 1 if len(found) else 0)
 
 
+def _home(seen: Seen, version: Version, bounds: Box | None) -> Box | None:
+    """Where the map opens: where nearly all micro-grids are, where a few reach far out; else all that is seen."""
+    tiles = version.layers.get("micro_grids")
+    if tiles is None or bounds is None or not seen.sees("micro_grids"):
+        return bounds
+    mine, _ = get_tiles().scope(seen, version, tiles)
+    boxes = tiles.boxes if mine is None else tiles.boxes[mine[1:]]
+    boxes = boxes[~np.isnan(boxes).any(axis=1)]
+    if len(boxes) < _MANY:
+        return bounds
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    low, high = np.quantile(middles, [_FEW, 1 - _FEW], axis=0)
+    pad = 0.08 * (high - low)
+    west, south, east, north = [*np.maximum(low - pad, bounds[:2]), *np.minimum(high + pad, bounds[2:])]
+    small = (east - west) * (north - south) < 0.4 * (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
+    return (float(west), float(south), float(east), float(north)) if small else bounds
+
+
 def layers_document(seen: Seen, version: Version) -> dict[str, Any]:
     """The layers of a version as the map reads them, with what the person sees of each."""
     tiles = get_tiles()
@@ -176,6 +197,7 @@ def layers_document(seen: Seen, version: Version) -> dict[str, Any]:
     below: Background | None = current_app.extensions["background"]
     return {
         "version": version.name, "data_version": version.data_version, "extent": EXTENT, "bounds": bounds,
+        "home": _home(seen, version, bounds),
         "background": None if below is None else below.facts(bounds), "layers": found,
     }  # fmt: skip
 

@@ -225,7 +225,10 @@
       const [w, s, e, n] = this.config.bounds;
       const area = L.latLngBounds([s, w], [n, e]);
       if (view) this.map.setView([+view[2], +view[3]], +view[1], { animate: false });
-      else this.fit(area, fly, 18);
+      else {
+        const [hw, hs, he, hn] = this.config.home || this.config.bounds;
+        this.fit(L.latLngBounds([hs, hw], [hn, he]), fly, 18);
+      }
       this.map.setMaxBounds(area.pad(3).extend(area.getCenter().toBounds(4000)));
     }
 

@@ -25,7 +25,7 @@
       const { app } = this;
       const count = (layer) => (app.tiles.info.get(layer) || {}).count || 0;
       const summary = count("micro_grids")
-        ? gm.t(app, "summary_city", { n: gm.number(app, count("micro_grids")), c: gm.number(app, count("communities")) }) : gm.t(app, "no_micro_grids");
+        ? gm.t(app, count("communities") === 1 ? "summary_city_one" : "summary_city", { n: gm.number(app, count("micro_grids")), c: gm.number(app, count("communities")) }) : gm.t(app, "no_micro_grids");
       this.subtitle.textContent = app.past ? `${gm.date(app, app.past.day)} · ${summary}` : summary;
       this.drawPast();
       if (this.pictureLater) this.pictureLater();

@@ -3,16 +3,16 @@
   "use strict";
 
   const LIGHT = {
-    land: "#f4f2ec", outside: "#e9e7e0", green: "#d5e5c8", water: "#bcd7e6", building: "#dcd8cf", buildingEdge: "#b9b2a4",
+    land: "#f4f2ec", outside: "#e9e7e0", green: "#d5e5c8", water: "#bcd7e6", building: "#dcd8cf", buildingOver: "#8d8470", buildingEdge: "#b9b2a4",
     road: "#ffffff", roadEdge: "#d3cec3", path: "#c9c2b2", rail: "#9b968c", wall: "#a58f78",
     ink: "#1f2a2e", halo: "#ffffff", line: "#0b4f4b", accent: "#0b6e69", gap: "#e8772e", gapInk: "#9c3f06",
     noData: "#8d958f", yes: "#78b9b2", no: "#c9a6d8", noInk: "#6b3d80", fill: 0.72,
   };
   const DARK = {
-    land: "#1d2426", outside: "#15191b", green: "#24352b", water: "#1b3647", building: "#343c3f", buildingEdge: "#4b5558",
+    land: "#1d2426", outside: "#15191b", green: "#24352b", water: "#1b3647", building: "#343c3f", buildingOver: "#98a4a6", buildingEdge: "#5a6669",
     road: "#4a5356", roadEdge: "#22292b", path: "#5d676a", rail: "#7d8587", wall: "#8a7a68",
     ink: "#e8eeec", halo: "#15191b", line: "#9fd8d2", accent: "#4fc3bb", gap: "#e8772e", gapInk: "#ffc79f",
-    noData: "#6f7a7b", yes: "#3b8f8e", no: "#7d5a91", noInk: "#d9bdec", fill: 0.62,
+    dark: true, noData: "#6f7a7b", yes: "#3b8f8e", no: "#7d5a91", noInk: "#d9bdec", fill: 0.62,
   };
   const media = window.matchMedia ? window.matchMedia("(prefers-color-scheme: dark)") : { matches: false }; // a worker is told
   gm.theme = () => (media.matches ? DARK : LIGHT);
@@ -50,7 +50,7 @@
         c.fillRect(0, 0, 8, 8);
       }
       c.strokeStyle = c.fillStyle = ink;
-      c.lineWidth = kind === "hatch" ? 1.7 : 0.9;
+      c.lineWidth = kind === "hatch" ? 1.4 : 0.9;
       c.beginPath();
       const lines = kind === "back" ? [[0, 0, 8, 8], [-4, 4, 4, 12], [4, -4, 12, 4]] : [[0, 8, 8, 0], [-4, 4, 4, -4], [4, 12, 12, 4]];
       lines.forEach(([x, y, u, v]) => { c.moveTo(x, y); c.lineTo(u, v); });
@@ -78,8 +78,11 @@
 
   /* What a key of values is filled with: a colour, or {kind, ink, ground} of a pattern. */
   gm.fillOfKey = function (classes, key) {
-    const t = gm.theme(), item = classes[key];
-    if (key === gm.keys.GAP) return { kind: "hatch", ink: t.gap, ground: gm.blend(t.gap, t.land, 0.28) };
+    const t = gm.theme();
+    // on a dark ground more is lighter, as on a light one it is darker; kinds keep their colours
+    const ordered = classes.length > 1 && classes[0].key === undefined;
+    const item = t.dark && ordered && key < classes.length ? classes[classes.length - 1 - key] : classes[key];
+    if (key === gm.keys.GAP) return { kind: "hatch", ink: t.gap, ground: gm.blend(t.gap, t.land, 0.2) };
     if (key === gm.keys.MISSING) return { kind: "back", ink: t.noData, ground: gm.blend(t.noData, t.land, 0.08) };
     if (!item) return t.land;
     return item.hatch ? { kind: "hatch", ink: item.colour, ground: gm.blend(item.colour, t.land, 0.3) } : gm.blend(item.colour, t.land, t.fill);

@@ -166,8 +166,8 @@
     if (view.zoom < 14) return;
     const minimum = 1 / view.k; // smaller than a pixel
     const buildings = seen(app, "buildings", view).filter((feature) => feature.box[2] - feature.box[0] > minimum);
-    context.globalAlpha = app.measure ? 0.6 : 1; // the colours show through dense old quarters too
-    areas(context, buildings, view, t.building);
+    context.globalAlpha = 0.3; // a shade: the colours are read through it in dense old quarters too
+    areas(context, buildings, view, t.buildingOver);
     context.globalAlpha = 1;
     if (view.zoom >= 16) lines(context, buildings, view, t.buildingEdge, 0.7);
   }
