@@ -60,6 +60,7 @@ _FETCHED = re.compile(
     re.IGNORECASE,
 )
 _STYLE_URL = re.compile(r"""(?:url\(\s*["']?|@import\s+["'])((?:https?:)?//[^"')\s]+)""", re.IGNORECASE)
+_BESIDE = re.compile(r"""url\(\s*["']?(?!["']?(?:data:|\#|(?:https?:)?//))[^)]+\)""")
 _STYLE_BLOCK = re.compile(r"<style\b[^>]*>(.*?)</style>", re.IGNORECASE | re.DOTALL)
 _DATA_BLOCK = re.compile(r"""(<script\b[^>]*>).*?</script>""", re.IGNORECASE | re.DOTALL)
 
@@ -131,6 +132,9 @@ def kept_text(url: str) -> str:
         raise WrongCall(
             f"{url} is not among the scripts kept for work without internet; leave the plugin that needs it out"
         ) from None
+    if url.endswith(".css"):
+        # a picture or a font that the copy does not hold would be asked for beside the page, and not found
+        text = _BESIDE.sub('url("data:,")', text)
     # a map back to the source, for developers, would be asked for and not found
     return re.sub(r"\n?//# sourceMappingURL=\S+\s*\Z", "\n", text.replace("\r\n", "\n").lstrip())
 
