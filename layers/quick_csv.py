@@ -29,7 +29,7 @@ from layers.schema import Layer
 from layers.table_shape import REMARKS, TOTALS, Shape, find_shape, no_things, tell_above, tidied, unique_headings
 from layers.workbooks import ERRORS
 
-__all__ = ["quick", "separator_of"]
+__all__ = ["by_column", "quick", "separator_of"]
 
 _HEAD = 200_000  # bytes in which the headings must stand
 _PIECE = 1 << 20
@@ -137,7 +137,7 @@ def _parsed(
     short = _short_rows(odd, separator, len(names))
     if short is None or (not table.num_rows and not short):
         return None
-    frame = _frame(_with_rows(table, short, top), short, shape, seen.errors, layer, file, found)
+    frame = by_column(_with_rows(table, short, top), shape, layer, file, found, short=short, errors=seen.errors)
     findings.extend(found)
     return frame
 
@@ -252,10 +252,21 @@ def _with_rows(table: pa.Table, short: list[tuple[int, list[str]]], top: int) ->
     return pa.concat_tables([*parts, table.slice(done)]).combine_chunks()
 
 
-def _frame(
-    table: pa.Table, short: list[tuple[int, list[str]]], shape: Shape, errors: bool, layer: Layer, file: str,
-    findings: Findings,
+def by_column(
+    table: pa.Table, shape: Shape, layer: Layer, file: str, findings: Findings,
+    *, short: Sequence[tuple[int, list[str]]] = (), errors: bool = True,
 ) -> pd.DataFrame:  # fmt: skip
+    """The rows below the headings as `read_table` gives them.
+
+    Parameters
+    ----------
+    table
+        Text, no cell missing, a column for each heading.
+    short
+        Rows that have fewer cells in the file, by their number there.
+    errors
+        Whether any cell may be the mark of a formula that failed.
+    """
     top = shape.last + 1
     tell_above(shape, layer, file, findings)
     headings = unique_headings(shape.headings, layer, file, findings)

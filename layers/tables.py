@@ -13,15 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from layers.encodings import Decoded, decode, detect
 from layers.errors import BadFile, BadSettings
 from layers.findings import Findings
-from layers.quick_csv import quick, separator_of
+from layers.headings import normal
+from layers.quick_csv import by_column, quick, separator_of
 from layers.rows import tell_rows
 from layers.schema import Layer
-from layers.table_shape import find_shape, no_things, tell_above, tidied, unique_headings
-from layers.workbooks import ERRORS, WORKBOOKS, html_rows, read_sheet, sheets, what_it_is
+from layers.table_shape import Shape, find_shape, no_things, tell_above, tidied, unique_headings
+from layers.workbooks import ERRORS, WORKBOOKS, Sheet, html_rows, read_sheet, sheets, what_it_is
 
 __all__ = ["TABLES", "WORKBOOKS", "decode", "read_table", "sheets"]
 
@@ -30,6 +32,8 @@ TABLES = (".csv", ".tsv", *WORKBOOKS)
 
 #: Bytes from which a CSV is read by column, if it is drawn plainly.
 LARGE = 4 << 20
+#: Rows from which a sheet is.
+MANY = 2_000
 
 Cells = list[list[str]]
 
@@ -86,6 +90,8 @@ def read_table(
     kind = what_it_is(data)
     if path.suffix.lower() in WORKBOOKS and (kind in ("zip", "ole") or not _is_text(data)):
         drawn = read_sheet(path, layer, sheet, findings)
+        if len(drawn.values) >= MANY and (shape := _shape_above(drawn, layer)) is not None:
+            return _sheet_by_column(drawn, shape, layer, path.name, findings), findings
         return _frame(drawn.cells, layer, path.name, findings, merges=drawn.merges), findings
     if kind in ("zip", "ole"):
         raise BadFile(f"cannot read {path.name}: it is a workbook under another name; give it the ending .xlsx or .xls")
@@ -112,6 +118,26 @@ def read_table(
             return plain, findings
     separator = separator_of(text)
     return _frame(_csv_cells(text, separator, layer, path, findings), layer, path.name, findings), findings
+
+
+def _shape_above(drawn: Sheet, layer: Layer) -> Shape | None:
+    """The shape of a sheet by its first rows; None where more of them must be looked at."""
+    first = drawn.first(200)
+    if sum(any(cell.strip() for cell in row) for row in first) < 20:
+        return None
+    shape = find_shape(first, layer, drawn.merges)
+    return None if shape is None or not all(map(normal, filter(str.strip, shape.headings))) else shape
+
+
+def _sheet_by_column(drawn: Sheet, shape: Shape, layer: Layer, file: str, findings: Findings) -> pd.DataFrame:
+    """The rows of a large sheet, which has as many cells in each."""
+    columns = drawn.columns()
+    for (first, left), (last, _) in drawn.merges:
+        if first > shape.last:
+            columns[left][first : last + 1] = [columns[left][first]] * (min(last + 1, len(columns[left])) - first)
+    names = [str(number) for number in range(len(columns))]
+    table = pa.table([pa.array(column[shape.last + 1 :], pa.large_string()) for column in columns], names=names)
+    return by_column(table, shape, layer, file, findings)
 
 
 def _plain_utf8(path: Path, layer: Layer, sheet: str | None, findings: Findings) -> pd.DataFrame | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zipfile
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -35,12 +36,32 @@ Merge = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Sheet:
-    """Cells of a sheet as text, and its merged ranges as ((top, left), (bottom, right)), all from 0."""
+    """Cells of a sheet, row by row or column by column, and its merged ranges as ((top, left), (bottom, right)) from 0.
 
-    def __init__(self, name: str, cells: Cells, merges: list[Merge]) -> None:
+    Examples
+    --------
+    >>> sheet = Sheet("s", [["户数", "x"], [25.0, None]], [])
+    >>> sheet.cells, sheet.columns()
+    ([['户数', 'x'], ['25', '']], [['户数', '25'], ['x', '']])
+    """
+
+    def __init__(self, name: str, values: Sequence[Sequence[object]], merges: list[Merge]) -> None:
         self.name = name
-        self.cells = cells
+        self.values = values
         self.merges = merges
+
+    @property
+    def cells(self) -> Cells:
+        """Text, row by row."""
+        return self.first(len(self.values))
+
+    def first(self, rows: int) -> Cells:
+        """Text of the first rows."""
+        return [[_text(value) for value in row] for row in self.values[:rows]]
+
+    def columns(self) -> list[list[str]]:
+        """The same text column by column, for sheets of many rows: what is of one type is made text all at once."""
+        return [_text_column(values) for values in zip(*self.values, strict=True)]
 
 
 def what_it_is(data: bytes) -> str:
@@ -79,7 +100,7 @@ def sheets(path: str | Path) -> dict[str, int]:
     """
     path = Path(path)
     with _workbook(path) as book:
-        return {name: sum(any(map(_text, row)) for row in _rows(book, name, path)) for name in _visible(book)}
+        return {name: sum(any(map(_text, row)) for row in _drawn(book, name, path).values) for name in _visible(book)}
 
 
 def read_sheet(path: Path, layer: Layer, wanted: str | None, findings: Findings) -> Sheet:
@@ -94,15 +115,15 @@ def read_sheet(path: Path, layer: Layer, wanted: str | None, findings: Findings)
     """
     with _workbook(path) as book:
         names = _visible(book)
-        everything = {name: _rows(book, name, path) for name in names}
-        filled = [name for name in names if any(any(map(_text, row)) for row in everything[name])]
+        everything = {name: _drawn(book, name, path) for name in names}
+        filled = [name for name in names if any(any(map(_text, row)) for row in everything[name].values)]
         if wanted is not None:
             if wanted not in book.sheet_names:
                 known = ", ".join(book.sheet_names)
                 raise MissingLayer(f"{path.name} has no sheet {wanted!r}; its sheets are {known}")
             chosen = wanted
             if chosen not in everything:
-                everything[chosen] = _rows(book, chosen, path)
+                everything[chosen] = _drawn(book, chosen, path)
         else:
             words = {normal(layer.name), normal(layer.zh), normal(layer.en)}
             named = [name for name in names if normal(name) in words]
@@ -114,19 +135,17 @@ def read_sheet(path: Path, layer: Layer, wanted: str | None, findings: Findings)
                     f"read was {chosen!r}; say layer = \"...\" for another, or layer = \"*\" for all", level="warning",
                     file=path.name,
                 )  # fmt: skip
-        rows = everything.get(chosen, [])
-        lost = [
-            number for number, row in enumerate(rows, start=1)
-            if any(isinstance(value, float) and abs(value) >= _LOST_DIGITS for value in row)
-        ]  # fmt: skip
+        drawn = everything.get(chosen) or Sheet(chosen, [], [])
+        lost = sorted({
+            number for column in zip(*drawn.values, strict=True) if _many_digits(column)
+            for number, value in enumerate(column, start=1) if isinstance(value, float) and abs(value) >= _LOST_DIGITS
+        })  # fmt: skip
         tell_rows(
             findings, layer.name, "digits_lost", "a number of more than 15 digits, of which the last are lost",
             "written as 1.2e+17; format the cells as text and type the number again", pd.Series(lost), file=path.name,
         )  # fmt: skip
         _tell_formulas(path, layer, findings)
-        cells = [[_text(value) for value in row] for row in rows]
-        merges = list(book.get_sheet_by_name(chosen).merged_cell_ranges or []) if chosen else []
-    return Sheet(chosen, cells, merges)
+    return drawn
 
 
 def _tell_formulas(path: Path, layer: Layer, findings: Findings) -> None:
@@ -191,9 +210,10 @@ def _visible(book: python_calamine.CalamineWorkbook) -> list[str]:
     return [sheet.name for sheet in book.sheets_metadata if sheet.visible == shown and sheet.typ == table]
 
 
-def _rows(book: python_calamine.CalamineWorkbook, name: str, path: Path) -> list[list[object]]:
+def _drawn(book: python_calamine.CalamineWorkbook, name: str, path: Path) -> Sheet:
     try:
-        return [list(row) for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False)]
+        sheet = book.get_sheet_by_name(name)
+        return Sheet(name, sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or []))
     except (python_calamine.CalamineError, ValueError) as error:
         raise BadFile(f"cannot read sheet {name!r} of {path.name}: {error}; save the workbook again") from None
     except BaseException as error:
@@ -217,6 +237,28 @@ def _text(value: object) -> str:
     if isinstance(value, dt.datetime):
         return value.date().isoformat() if value.time() == dt.time() else value.isoformat(sep=" ")
     return str(value).strip()
+
+
+def _text_column(values: tuple[object, ...]) -> list[str]:
+    """`_text` of a column."""
+    types = set(map(type, values))
+    if types <= {str}:
+        return [value.strip() for value in values]  # type: ignore[attr-defined]
+    if types <= {float, str} and not _many_digits(values):
+        # a heading above numbers, gaps among them
+        return [_number_text(value) if type(value) is float else value.strip() for value in values]  # type: ignore
+    return list(map(_text, values))
+
+
+def _many_digits(values: tuple[object, ...]) -> bool:
+    """Whether any is a number that has lost digits."""
+    return any(map(_LOST_DIGITS.__le__, map(abs, (value for value in values if type(value) is float))))
+
+
+def _number_text(value: float) -> str:
+    """`_text` of a number of at most 15 digits."""
+    text = repr(value)
+    return (text[:-2] if value else "0") if text[-2:] == ".0" else text
 
 
 class _Table(HTMLParser):

@@ -1,7 +1,8 @@
-"""A large CSV is read by column: the same rows, cells and findings as the careful reader finds, whatever is in it."""
+"""A large table is read by column: the same rows, cells and findings as the careful reader finds, whatever is in it."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from layers.findings import Findings
 from layers.quick_csv import quick
 from layers.read import read_file
 from layers.schema import layer
+from layers.workbooks import Sheet
 
 HEADS = {
     "incidents": ("编号", "类别", "上报时间", "结案时间", "状态", "地址", "经度", "纬度", "备注", ""),
@@ -130,6 +132,62 @@ def test_most_of_them_were_read_by_column() -> None:
     if not taken:
         pytest.skip("the law ran in another process")
     assert taken[True] > 0.3 * taken.total(), taken
+
+
+VALUES = (
+    "", "", None, "甲", " 乙 ", "12.0", "1,200", "合计", "2024-03-05", "#N/A", True, False, 0, 7, -0.0, 1.0, 25.0, 2.5,
+    0.1 + 0.2, 1e-7, 999999999999999.0, 1e15, 3.3e17, -4e20, 118.78, 32.04, dt.date(2024, 3, 5), dt.time(8, 30),
+    *(pd.Timestamp(time).to_pydatetime() for time in ("2024-03-05", "2024-03-05 08:30:01")), dt.timedelta(hours=30),
+)  # fmt: skip
+
+
+@composite
+def drawn_sheets(draw: DrawFn) -> tuple[str, Sheet]:
+    """A layer and a sheet: columns of one type or several, titles, totals, merged cells."""
+    name = draw(sampled_from(sorted(HEADS)))
+    heads = draw(lists(sampled_from(HEADS[name]), min_size=2, max_size=6, unique=True))
+    pools = [draw(lists(sampled_from(VALUES), min_size=1, max_size=3)) for _ in heads]
+    seed = draw(integers(0, 1 << 16))
+    rows: list[list[Any]] = [
+        [pool[(seed + (7 + place) * number) % len(pool)] for place, pool in enumerate(pools)] for number in range(25)
+    ]
+    rows[:0] = [["台账", *[""] * (len(heads) - 1)]] * draw(integers(0, 2)) + [list(heads)]
+    for row in ("合计", "填表人：某"):
+        if draw(booleans()):
+            rows.insert(draw(integers(2, len(rows))), [row, *[""] * (len(heads) - 1)])
+    merges = []
+    for _ in range(draw(integers(0, 2))):
+        top, left = draw(integers(0, len(rows) - 3)), draw(integers(0, len(heads) - 1))
+        merges.append(((top, left), (top + draw(integers(0, 2)), min(left + draw(integers(0, 1)), len(heads) - 1))))
+    return name, Sheet("s", rows, merges)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn_sheets())
+def test_both_ways_of_reading_a_sheet_say_the_same(tmp_path: Path, drawn: tuple[str, Sheet]) -> None:
+    name, sheet = drawn
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(b"PK\x03\x04")
+    with mock.patch.object(tables, "read_sheet", lambda *_: sheet):
+        with mock.patch.object(tables, "MANY", 1 << 60):
+            careful = outcome(path, name)
+        with mock.patch.object(tables, "MANY", 0):
+            same(careful, outcome(path, name))
+
+
+def test_a_large_workbook_is_read_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.xlsx"
+    rows = {
+        "编号": [f"R{i}" for i in range(2500)], "类别": "灯", "上报时间": pd.Timestamp("2024-03-05 08:00"),
+        "经度": 118.5, "纬度": [32 + i / 10000 for i in range(2500)],
+    }  # fmt: skip
+    pd.DataFrame(rows).to_excel(path, index=False)
+    by_column = outcome(path, "incidents")
+    monkeypatch.setattr(tables, "_sheet_by_column", None)
+    with pytest.raises(TypeError):
+        outcome(path, "incidents")
+    monkeypatch.setattr(tables, "MANY", 1 << 60)
+    same(outcome(path, "incidents"), by_column)
 
 
 PLAIN = {
