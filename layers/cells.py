@@ -186,12 +186,14 @@ def repeated(column: pd.Series) -> NDArray[np.bool_] | None:
     --------
     >>> repeated(pd.Series(["a", "b", "a", None], dtype="str")).tolist()
     [True, False, True, False]
+    >>> repeated(pd.Series(["", "", "a"], dtype="str")).tolist()
+    [True, True, False]
     """
     text = text_of(column)
     if text is None:
         return None
     mixed = np.empty(len(text), dtype=np.uint64)
-    there = np.ones(len(text), dtype=bool)
+    there = np.asarray(text.is_valid()) if text.null_count else np.ones(len(text), dtype=bool)
     for rows, data, starts, size in _pieces(text):
         most = int(size.max()) if len(size) else 0
         if most > 8 * _WORDS:
@@ -205,12 +207,12 @@ def repeated(column: pd.Series) -> NDArray[np.bool_] | None:
             near = np.minimum(at, len(words) - 1)
             shift = (8 * np.minimum(at - near, 7)).astype(np.uint64)
             word = (words[near] >> shift) & _MASKS[np.clip(size - 8 * number, 0, 8)]
-            value = (value ^ word) * _MIX
-            value ^= value >> np.uint64(29)
+            more = (value ^ word) * _MIX
+            more ^= more >> np.uint64(29)
+            # a cell that has ended stays as it is, whatever longer ones lie in the same piece
+            longer = size > 8 * number
+            value = more if longer.all() else np.where(longer, more, value)
         mixed[rows] = value
-        there[rows] = size > 0
-    if text.null_count:
-        there |= np.asarray(text.is_valid())
     values = np.sort(mixed[there] if not there.all() else mixed)
     twice = np.unique(values[1:][values[1:] == values[:-1]])
     if not len(twice):
