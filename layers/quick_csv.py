@@ -183,7 +183,7 @@ class _Seen:
 
 
 def _looked_through(source: BinaryIO, separator: bytes) -> _Seen | None:
-    """Look at every byte; None where a quote stands where Python's and Arrow's readers part, or at a zero byte."""
+    """Look at every byte; None at bytes that are no text, and where Python's and Arrow's readers part."""
     seen, inside, rest = _Seen(), 0, 0
     room = bytearray(4 * _PIECE)  # the same all along: what was read last starts with the rest of the piece before
     while True:
@@ -193,6 +193,8 @@ def _looked_through(source: BinaryIO, separator: bytes) -> _Seen | None:
         if room.find(b"\0", 0, end) >= 0 or filled - end > 3 * _PIECE:
             return None
         if room.find(b"\r", 0, end) >= 0 and room.find(b"\r\r", 0, end) >= 0:
+            return None
+        if not _is_utf8(memoryview(room)[:end]):
             return None
         seen.errors = seen.errors or room.find(b"#", 0, end) >= 0
         if room.find(b'"', 0, end) >= 0:
@@ -205,6 +207,16 @@ def _looked_through(source: BinaryIO, separator: bytes) -> _Seen | None:
             return None if inside else seen
         rest = filled - end
         room[:rest] = room[end:filled]
+
+
+def _is_utf8(piece: memoryview) -> bool:
+    """Whether bytes, which end with a line, are text."""
+    ends = pa.py_buffer(np.array([0, len(piece)], dtype=np.int64))
+    try:
+        pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(piece)]).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _in_quotes(piece: bytes, separator: bytes, inside: int) -> int | None:

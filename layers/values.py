@@ -38,6 +38,7 @@ _ZONE = r"\s*(Z|[+-]\d{2}:?\d{2})?"
 _YEAR_FIRST = rf"(\d{{4}})\s*[-/.年]\s*(\d{{1,2}})\s*[-/.月]\s*(\d{{1,2}})日?{_TIME}{_ZONE}"
 _YEAR_LAST = rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}{_ZONE}"
 _ISO = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)?"
+_PRINTABLE = bytes(range(0x20, 0x7F))
 #: A code of these bytes alone, and no number with an exponent, is a code as it stands.
 _CODE_BYTES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _COMPACT = r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?"
@@ -231,15 +232,20 @@ def as_time(column: pd.Series, *, day: bool) -> tuple[pd.Series, pd.Series, set[
         if rest is not None and bad is not None:
             times.loc[~iso], wrong.loc[~iso] = rest.to_numpy(), bad.to_numpy()
         return times, wrong, remarks
-    known = {value: _western_date(plain(value)) for value in column.dropna().unique()}
-    text = column.astype("object").map(known).astype("object").where(column.notna(), "").astype("str")
-    distinct = pd.Series(text.unique(), dtype="str")
+    cells = text_of(column)
+    if cells is not None and only(cells, _PRINTABLE):
+        text = column.astype("str").fillna("").str.strip()
+    else:
+        known = {value: _western_date(plain(value)) for value in column.dropna().unique()}
+        text = column.astype("object").map(known).astype("object").where(column.notna(), "").astype("str")
+    places, words = pd.factorize(text)
+    distinct = pd.Series(words, dtype="str")
     parts = pd.DataFrame(np.nan, index=distinct.index, columns=["year", "month", "day", "hour", "minute", "second"])
     upper = distinct.str.upper()
 
-    first = upper.str.extract(f"^{_YEAR_FIRST}$")
+    first = _extract(upper, f"^{_YEAR_FIRST}$")
     _fill(parts, first, ("year", "month", "day"))
-    last = upper.str.extract(f"^{_YEAR_LAST}$")
+    last = _extract(upper, f"^{_YEAR_LAST}$")
     one, two = pd.to_numeric(last[0]), pd.to_numeric(last[1])
     day_first, month_first = (one > 12) & (two <= 12), (two > 12) & (one <= 12)
     either = (one <= 12) & (two <= 12)
@@ -250,7 +256,7 @@ def as_time(column: pd.Series, *, day: bool) -> tuple[pd.Series, pd.Series, set[
     by_day = day_first | (either & bool(day_first.any() and not month_first.any()))
     _fill(parts, last[by_day.to_numpy(dtype=bool)], ("day", "month", "year"))
     _fill(parts, last[~by_day.to_numpy(dtype=bool)], ("month", "day", "year"))
-    compact = upper.str.extract(f"^{_COMPACT}$").astype("float64")
+    compact = _extract(upper, f"^{_COMPACT}$").astype("float64")
     parts = parts.fillna(compact.set_axis(parts.columns, axis=1))
     if first[8].notna().any() or last[8].notna().any():
         remarks.add("zone")
@@ -259,9 +265,31 @@ def as_time(column: pd.Series, *, day: bool) -> tuple[pd.Series, pd.Series, set[
     serial = pd.to_numeric(distinct.where(distinct.str.fullmatch(r"\d{5}(\.\d+)?")), errors="coerce")
     serial = serial.where(serial.between(20000, 80000))  # 1954 to 2119
     when = when.fillna(pd.Timestamp("1899-12-30") + pd.to_timedelta((serial * 86400).round(), unit="s"))
-    times = text.map(dict(zip(distinct, when, strict=True))).astype("datetime64[ms]")
+    times = pd.Series(when.to_numpy(dtype="datetime64[ms]")[places], index=column.index)
     bad = times.isna() & ~text.str.casefold().isin(_NO_VALUE)
     return (times.dt.normalize() if day else times), bad.astype(bool), remarks
+
+
+def _extract(text: pd.Series, pattern: str) -> pd.DataFrame:
+    """`Series.str.extract`, through Arrow where that finds something, which takes a tenth of the time."""
+    cells = text_of(text)
+    assert cells is not None
+    count = re.compile(pattern).groups
+    numbers = iter(range(count))
+    named = re.sub(r"(?<!\\)\((?!\?)", lambda _: f"(?P<g{next(numbers)}>", pattern)
+    found = pc.extract_regex(cells, named)
+    groups = {}
+    for number in range(count):
+        group = pc.struct_field(found, [number])
+        group = pc.if_else(pc.equal(group, ""), pa.scalar(None, group.type), group)
+        groups[number] = pd.Series(pd.array(group.cast(pa.large_string()), dtype="str"), index=text.index)
+    frame = pd.DataFrame(groups)
+    rest = np.asarray(found.is_null())
+    if rest.any():  # other digits and spaces than the everyday ones
+        odd = rest & ~text.map(str.isascii).to_numpy(dtype=bool)
+        if odd.any():
+            frame.loc[odd] = text[odd].str.extract(pattern).set_axis(frame.columns, axis=1)
+    return frame
 
 
 _COUNT = "([一二三四五六七八九十]{1,3})"

@@ -110,6 +110,7 @@ taken: Counter[bool] = Counter()
 @example(("incidents", "编号,类别\nR1,灯\n\n合计,2\nR2,灯\n总计,2\n".encode()))
 @example(("incidents", 'a,类别\n"" x,灯\n"1\n",灯\n'.encode()))
 @example(("incidents", '编号,类别\n"a\n"b,灯\n2,灯\n'.encode()))
+@example(("incidents", "编号,类别\n1,灯\n2,灯\n".encode() + b"\xff\n3,a\n"))
 @example(("incidents", "台账\n\n编号,类别,地址\n1,灯\n2,灯,a,\n3,灯,a, \n".encode()))
 def test_both_readers_say_the_same(tmp_path: Path, file: tuple[str, bytes]) -> None:
     name, data = file
