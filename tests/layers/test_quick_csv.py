@@ -129,10 +129,10 @@ def test_both_readers_say_the_same(tmp_path: Path, file: tuple[str, bytes]) -> N
     same(careful, by_column)
 
 
-def test_most_of_them_were_read_by_column() -> None:
+def test_many_of_them_were_read_by_column() -> None:
     if not taken:
         pytest.skip("the law ran in another process")
-    assert taken[True] > 0.3 * taken.total(), taken
+    assert taken[True] >= 20 and taken[False] >= 20, taken
 
 
 VALUES = (
