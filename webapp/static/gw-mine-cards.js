@@ -156,6 +156,7 @@
     return h("div", null,
       row.text ? h("p", { class: "gwm-lead" }, row.text) : null,
       h("dl", { class: "gm-facts" }, fact(app.w("state"), gm.word(app, "state", row.status)), fact(app.w("age"), age(app, row.days)),
-        fact(app.w("reported"), gm.date(app, row.reported_at)), fact(app.w("address"), row.address), fact(app.w("code"), row.code)));
+        fact(app.w("reported"), gm.date(app, row.reported_at)), fact(app.w("address"), row.address), fact(app.w("code"), row.code)),
+      row.code && app.offline === null ? h("p", { class: "gm-actions" }, h("a", { class: "gm-button", href: `${app.facts.send}/${encodeURIComponent(row.code)}` }, app.w("to_incident"))) : null);
   };
 })(window.gridmap);

@@ -4,7 +4,7 @@
   const AROUND_M = 350;               // so far around the micro-grid the map is kept
   const ZOOMS = [14, 15, 16, 17, 18]; // of the map; nearer ones draw the tiles of the last larger
   const MOST_UNITS = 30, MOST_TILES = 80, MOST_PICTURES = 60;
-  const NAMED = ["communities", "grids", "micro_grids", "roads", "water", "green", "estates", "facilities", "organizations"];
+  const NAMED = ["districts", "streets", "communities", "grids", "micro_grids", "roads", "water", "green", "estates", "facilities", "organizations"];
   const KINDS = [["roads", "class"], ["barriers", "kind"], ["gaps", "kind"], ["facilities", "kind"], ["organizations", "kind"]];
 
   gm.mineKeep = function (app) {
@@ -27,12 +27,14 @@
 
   function tiled(app, must, urls) {
     const { tiles, config } = app;
-    must.push(here(tiles.options.worker));
+    must.push(...["worker", "painter"].filter((name) => tiles.options[name]).map((name) => here(tiles.options[name])));
     urls.push(...NAMED.filter((name) => tiles.info.has(name)).map((name) => `${config.values}${name}/names.json`));
+    if (tiles.info.has("micro_grids")) urls.push(`${config.values}micro_grids/floors.json`);
     for (const [name, by] of KINDS) {
       const info = tiles.info.get(name);
       if (info && info.measures.some((measure) => measure.name === by)) urls.push(`${config.values}${name}/${by}.json`);
     }
+    urls.push(...app.kept.keys()); // and whatever else the map has asked for by now
     urls.push(...tilesAround(app).slice(0, MOST_TILES));
     if (app.background) urls.push(...pictures(app).slice(0, MOST_PICTURES));
   }

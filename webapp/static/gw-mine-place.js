@@ -2,7 +2,7 @@
    and as the map is drawn in; the city's own coordinates have been moved there by the server. */
 (function (gm) {
   "use strict";
-  const EARTH_M = 6371008.8;
+  const AXIS_M = 6378137, FLAT = 0.00669438; // the ellipsoid of WGS 84: half axis, first eccentricity squared
   const WINDS = ["n", "ne", "e", "se", "s", "sw", "w", "nw"];
 
   /* In an odd number of rings: holes are outside. */
@@ -19,7 +19,9 @@
 
   /* The nearest point of the outline: metres, and the direction to it from the place. */
   function toOutline(rings, lon, lat) {
-    const k = (Math.PI / 180) * EARTH_M, kx = k * Math.cos((lat * Math.PI) / 180);
+    const turned = (lat * Math.PI) / 180, flat = 1 - FLAT * Math.sin(turned) ** 2;
+    const kx = (Math.PI / 180) * (AXIS_M / Math.sqrt(flat)) * Math.cos(turned); // metres a degree, east and north
+    const k = (Math.PI / 180) * ((AXIS_M * (1 - FLAT)) / flat ** 1.5);
     let best = { metres: Infinity, x: 0, y: 0 };
     for (const ring of rings) {
       for (let i = 0; i + 1 < ring.length; i++) {

@@ -23,7 +23,8 @@
   gm.pageOf = (Base) => class extends Base {
     makePanel() {
       this.facts = JSON.parse(document.getElementById("mine-facts").textContent);
-      Object.assign(this, { units: [], doc: null, docs: new Map(), reports: [], ticks: new Set(), tab: "today", view: null, mustLogIn: false, offline: null, tries: 0 });
+      Object.assign(this, { units: [], doc: null, docs: new Map(), reports: [], ticks: new Set(), tab: this.tab || "today", view: null, mustLogIn: false, offline: null, tries: 0 });
+      this.config.reported = ""; // open incidents come with the micro-grid
       return new gm.MinePanel(this);
     }
 
@@ -154,6 +155,7 @@
         answer = await fetch(`${this.facts.unit}${encodeURIComponent(code)}.json`, { credentials: "same-origin", headers: { Accept: "application/json" } });
       } catch (problem) {
         this.offline = this.offline || "";
+        this.askAgain();
         return this.docs.get(code) || null;
       }
       if (answer.status === 401) {
@@ -169,6 +171,7 @@
       doc.at = kept || answer.headers.get("X-Gridmap-At") || new Date().toISOString();
       this.offline = kept;
       if (!kept) this.fetched = Date.now();
+      this.askAgain();
       this.docs.set(code, doc);
       return doc;
     }
@@ -177,8 +180,10 @@
     async go(code, { push = true, move = true } = {}) {
       const turn = (this.unitTurn = (this.unitTurn || 0) + 1);
       this.refused = 0;
+      this.going = true;
       const doc = await this.fetchDoc(code);
       if (turn !== this.unitTurn) return true;
+      this.going = false;
       if (!doc) {
         this.say(this.refused ? this.w("not_yours", { code: gm.shortCode(code) }) : this.w("not_kept"));
         this.panel.markSelected();
@@ -190,14 +195,21 @@
       this.doc = doc;
       this.selected = code;
       this.last(code);
+      this.remember(push && other); // before anything else writes into the address
       if (this.view) this.hideView();
       this.panel.render();
       this.sayNet();
       this.drawMine();
       if (this.map._loaded && move) this.home(true);
-      this.remember(push && other);
       if (other) this.keepSoon();
       return true;
+    }
+
+    /* The first answers after the network is back may still be those of the phone. */
+    askAgain() {
+      clearTimeout(this.askLater);
+      this.asked = this.offline === null ? 0 : (this.asked || 0) + 1;
+      if (this.asked) this.askLater = setTimeout(() => (navigator.onLine === false ? this.askAgain() : this.back()), Math.min(60000, 4000 * this.asked));
     }
 
     async refreshDoc() {
@@ -367,14 +379,14 @@
     }
 
     openView(name, title, body) {
-      const state = { gwm: name };
+      const state = { gwm: name, at: this.selected };
       if (this.view) history.replaceState(state, "", location.href);
       else history.pushState(state, "", location.href);
       this.showView(name, title, body);
     }
 
     showView(name, title, body) {
-      this.view = name;
+      this.view = this.root.dataset.view = name;
       const made = { report: () => [this.w("report"), this.report.form], layers: () => [this.w("layers"), this.panel.layerList()] }[name];
       const [heading, inside] = made ? made() : [title, body];
       this.panel.showView(heading, inside);
@@ -384,17 +396,20 @@
     }
 
     closeView() {
-      if (history.state && history.state.gwm) history.back();
-      else this.hideView();
+      const entered = history.state && history.state.gwm;
+      this.hideView(); // at once: going back takes its time, and nobody may do it twice
+      if (entered) history.back();
     }
 
     hideView() {
       this.view = null;
+      delete this.root.dataset.view;
       this.report.closed();
       this.panel.hideView();
     }
 
     wentBack(state) {
+      if (state.at && state.at !== this.selected) this.go(state.at, { push: false });
       if (this.view && state.gwm !== this.view) this.hideView();
       else if (!this.view && (state.gwm === "report" || state.gwm === "layers")) this.showView(state.gwm);
       if (this.sheet.stop === "full" && !state.full) this.sheet.set("half");
@@ -414,11 +429,11 @@
     }
 
     remember(push) {
-      if (!this.map._loaded || !this.selected || !this.doc) return;
+      if (this.going || !this.map._loaded || !this.selected || !this.doc) return; // on the way to another one the address is that one's
       const centre = this.map.getCenter(), state = new URLSearchParams({ at: this.selected, tab: this.tab });
       const address = `#${state}&view=${this.map.getZoom()}/${centre.lat.toFixed(5)}/${centre.lng.toFixed(5)}`;
-      if (push) history.pushState({}, "", address);
-      else history.replaceState(history.state, "", address);
+      if (push) history.pushState({ at: this.selected }, "", address);
+      else history.replaceState({ ...history.state, at: this.selected }, "", address);
     }
 
     /* ---- ticks and reports ---- */

@@ -81,7 +81,7 @@
     const all = await act("reports", "readonly", (store) => store.getAll());
     await tidy(all);
     if (!all.some((report) => report.state === "waiting")) return { state: "nothing", sent: [], left: 0 };
-    const who = await session(where);
+    const who = self.navigator.onLine === false ? "offline" : await session(where);
     if (typeof who === "string") return { state: who, sent: [], left: all.filter((report) => report.state === "waiting").length };
     const mine = all.filter((report) => report.state === "waiting" && report.account === who.account);
     mine.sort((a, b) => (a.made_at < b.made_at ? -1 : 1));
