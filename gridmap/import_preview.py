@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,17 @@ import pandas as pd
 import shapely
 
 from gridmap.attaching import ATTACHED
+from gridmap.import_places import Places, doubtful
 from gridmap.importing import Imported, ImportRecord, import_file
 from gridmap.stores import open_store
 from layers.coordinates import columns_by_value
 from layers.doctor import diagnose
 from layers.errors import BadSettings
 from layers.findings import Findings
-from layers.headings import PLACES, guess, match_headings
+from layers.headings import PLACES, guess, match_headings, normal
 from layers.places import place_columns
 from layers.schema import LAYERS, Layer
-from layers.tally import Tally
+from layers.tally import REASON, REASON_ZH, Tally
 from layers.vectors import VECTORS, source_layers
 from layers.workbooks import WORKBOOKS, sheets
 
@@ -39,8 +40,8 @@ class Heading:
     """A heading of a file: what it is taken for, how sure that is, and a few of its values.
 
     `ours` is a column of the layer, one of lon, lat and wkt, or None; `how` one of `known`, `alike` (by likeness),
-    `ambiguous` (another heading has the same claim: somebody must say) and `unknown`; `candidates` the columns that
-    it may be, the likest first.
+    `ambiguous` (another heading has the same claim: somebody must say), `ignored` and `unknown`;
+    `candidates` the columns that it may be, the likest first.
     """
 
     heading: str
@@ -56,7 +57,8 @@ class Preview:
 
     `record` counts what would happen; `asks` are the columns that somebody must choose a heading for; `doctor` is the
     datum doctor's sentence where it doubts the datum, and `doctor_datum` what it takes the file for; `places` GeoJSON
-    of the first rows in degrees; `parts` the sheets or layers of the file.
+    of the first rows in degrees; `parts` the sheets or layers of the file; `doubtful` what has an address and no place
+    (`gridmap.import_places.doubtful`).
     """
 
     record: ImportRecord
@@ -69,6 +71,7 @@ class Preview:
     parts: tuple[str, ...] = ()
     doctor: str | None = None
     doctor_datum: str | None = None
+    doubtful: list[dict[str, Any]] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
         """Everything but the refused rows and the places, as plain values."""
@@ -90,12 +93,14 @@ def preview_import(
     source_layer: str | None = None,
     within: Sequence[str] = ("",),
     by: str | None = None,
+    ignore: Sequence[str] = (),
+    places: Places | None = None,
 ) -> Preview:
     """Read a file as `import_file` would, and say what it would do.
 
     Parameters
     ----------
-    city, layer, file, datum, encoding, mapping, source_layer, within, by
+    city, layer, file, datum, encoding, mapping, source_layer, within, by, ignore, places
         As for `import_file`. `record.ended` counts as if the file held every row there is.
 
     Returns
@@ -110,24 +115,25 @@ def preview_import(
     path = Path(file)
     done = import_file(
         city, layer, path, datum=datum, encoding=encoding, mapping=mapping, source_layer=source_layer, within=within,
-        by=by, complete=True, dry_run=True, strict=False,
+        by=by, complete=True, dry_run=True, strict=False, ignore=ignore, places=places,
     )  # fmt: skip
     spec = LAYERS[layer]
-    headings, asks = _headings(done, spec, mapping or {})
+    headings, asks = _headings(done, spec, mapping or {}, ignore)
     doctor = _doctor(city, done, datum) if spec.geometry else None
     frame = done.reading.frame
     placed = 0
-    places = '{"type": "FeatureCollection", "features": []}'
+    drawn = '{"type": "FeatureCollection", "features": []}'
     if isinstance(frame, gpd.GeoDataFrame):
         there = ~(shapely.is_missing(frame.geometry.array) | shapely.is_empty(frame.geometry.array))
         placed = int(there.sum())
         shown = [name for name in ("code", "name", "category", "kind", "address", "source_row") if name in frame]
         rows = frame.loc[there, [*shown, "geometry"]].head(MOST_ROWS).to_crs(4326)
         rows = rows.set_geometry(shapely.set_precision(rows.geometry.array, 1e-6, mode="pointwise"))
-        places = rows.reset_index(drop=True).to_json(na="drop", drop_id=True, ensure_ascii=False)
+        drawn = rows.reset_index(drop=True).to_json(na="drop", drop_id=True, ensure_ascii=False)
     return Preview(
-        record=done.record, headings=headings, asks=asks, findings=done.findings, tally=done.tally, places=places,
+        record=done.record, headings=headings, asks=asks, findings=done.findings, tally=done.tally, places=drawn,
         placed=placed, parts=tuple(parts_of(path)), doctor=doctor and doctor[0], doctor_datum=doctor and doctor[1],
+        doubtful=doubtful(frame) if layer in ATTACHED else [],
     )  # fmt: skip
 
 
@@ -149,7 +155,9 @@ def parts_of(file: str | Path) -> list[str]:
     return names if len(names) > 1 else []
 
 
-def _headings(done: Imported, spec: Layer, mapping: Mapping[str, str]) -> tuple[tuple[Heading, ...], tuple[str, ...]]:
+def _headings(
+    done: Imported, spec: Layer, mapping: Mapping[str, str], ignore: Sequence[str]
+) -> tuple[tuple[Heading, ...], tuple[str, ...]]:
     """Every heading with what it is taken for, and the columns that are asked about."""
     original = done.reading.original
     names: list[Hashable] = [name for name in original.columns if name not in ("geometry", "source_row")]
@@ -157,16 +165,20 @@ def _headings(done: Imported, spec: Layer, mapping: Mapping[str, str]) -> tuple[
     asks = {item.field for item in done.findings if item.rule == "ambiguous_heading" and item.field}
     alike = {item.field for item in done.findings if item.rule == "guessed_heading"}
     matched: dict[Hashable, str] = {}
+    left_out = {normal(name) for name in (*ignore, REASON, REASON_ZH)}
+    heard = [name for name in names if normal(name) not in left_out]
     if spec.geometry and not isinstance(original, gpd.GeoDataFrame):
-        matched |= _place_headings(original, names, mapping)
-    rest = [name for name in names if name not in matched]
+        matched |= _place_headings(original, heard, mapping)
+    rest = [name for name in heard if name not in matched]
     matched |= match_headings(rest, spec, mapping=wanted, findings=Findings())
     out = []
     for name in names:
         ours = matched.get(name)
         candidates = [column for column, _ in guess(name, spec)][:4]
         how = "unknown" if ours is None else "alike" if ours in alike else "known"
-        if asks & {ours, *candidates[:1]}:
+        if name not in heard:
+            how = "ignored"
+        elif asks & {ours, *candidates[:1]}:
             how = "ambiguous"
         filled = original[name].dropna()
         samples = tuple(str(value)[:60] for value in filled.head(_SAMPLES))

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from gridmap.import_preview import parts_of, preview_import
+from gridmap.import_preview import Preview, parts_of, preview_import
 from gridmap.importing import IMPORTED, import_file
 from gridmap.rework import cover_as_before
 from gridmap.stores import open_store
@@ -45,13 +45,16 @@ def _look(uploads: Uploads, job: Job) -> Job:
     if job.layer not in IMPORTED:
         _write(uploads, job, "preview.json", {"parts": parts})
         return replace(job, state="failed", message="which_layer", part=part)
-    found = preview_import(
-        uploads.city, job.layer, path, datum=job.datum or None, encoding=job.encoding or None, mapping=job.mapping,
-        source_layer=part or None, within=job.within, by=job.by,
-    )  # fmt: skip
+    job = replace(job, part=part)
+    found = _preview(uploads, job)
+    known = uploads.known_headings(job, [one.heading for one in found.headings])
+    if known is not None and not (job.mapping or job.ignore or job.as_before):
+        job = replace(job, mapping=known["mapping"], ignore=known["ignore"], as_before=True)
+        found = _preview(uploads, job)
     items = [asdict(item) for item in sorted(found.findings, key=lambda item: LEVELS.index(item.level))]
     _write(uploads, job, "preview.json", {**found.facts(), "findings": len(items)})
     _write(uploads, job, "findings.json", items[:_MOST])
+    _write(uploads, job, "doubtful.json", found.doubtful)
     uploads.path(job, "places.json").write_text(found.places, encoding="utf-8")
     found.findings.to_csv(uploads.path(job, "findings.csv"))
     for ending in ("csv", "xlsx"):
@@ -59,7 +62,19 @@ def _look(uploads: Uploads, job: Job) -> Job:
         refused.unlink(missing_ok=True)
         if len(found.tally.refused):
             found.tally.write_refused(refused)
-    return replace(job, state="read", part=part)
+    return replace(job, state="read")
+
+
+def _preview(uploads: Uploads, job: Job) -> Preview:
+    return preview_import(
+        uploads.city, job.layer, uploads.folder / job.file, datum=job.datum or None, encoding=job.encoding or None,
+        mapping=job.mapping, source_layer=job.part or None, within=job.within, by=job.by, ignore=job.ignore,
+        places=_places(job),
+    )  # fmt: skip
+
+
+def _places(job: Job) -> dict[int, tuple[float, float]]:
+    return {int(row): (lon, lat) for row, (lon, lat) in job.places.items()}
 
 
 def _first_part(uploads: Uploads, job: Job, parts: list[str]) -> tuple[str, Job]:
@@ -85,11 +100,13 @@ def _bring_in(uploads: Uploads, job: Job) -> Job:
         done = import_file(
             uploads.city, job.layer, path, by=job.by, datum=job.datum or None, encoding=job.encoding or None,
             mapping=job.mapping, source_layer=job.part or None, complete=job.complete, name=job.name, within=job.within,
-            cover=False,  # while nobody waits: `_freshen`
+            ignore=job.ignore, places=_places(job), cover=False,  # while nobody waits: `_freshen`
         )  # fmt: skip
     except AmbiguousHeading:
         return replace(job, state="read", message="asks")
     _write(uploads, job, "record.json", asdict(done.record))
+    told = uploads.answer(job, "preview.json") or {}
+    uploads.remember_headings(job, [one["heading"] for one in told.get("headings", [])])
     return replace(job, state="done", import_code=done.record.code)
 
 

@@ -6,6 +6,7 @@ but that process. What it finds lies in the folder as JSON, so that any worker o
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ REFRESH = "refresh"
 _CODE = re.compile(r"[0-9a-f]{24}")
 _KEPT_DAYS = 7
 _QUEUE_S = 900  # a job may wait so long for its turn
+_REMEMBERED = 50  # kinds of file whose headings are remembered for a person
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,8 @@ class Job:
     """One file to bring in: who sent it, for which layer, how it is to be read.
 
     `state` is one of waiting, reading, read, importing, done, failed; `layer` "" until somebody says it; `parent` the
-    job whose refused rows these are, corrected.
+    job whose refused rows these are, corrected; `ignore` headings that are left out; `places` row -> longitude and
+    latitude that a person chose; `as_before` says that headings were taken as in an earlier file.
     """
 
     code: str
@@ -54,12 +57,20 @@ class Job:
     encoding: str = ""
     part: str = ""
     mapping: dict[str, str] = field(default_factory=dict)
+    ignore: list[str] = field(default_factory=list)
+    places: dict[str, list[float]] = field(default_factory=dict)
+    as_before: bool = False
     state: str = "waiting"
     since: float = 0.0
     message: str = ""
     complete: bool | None = None
     import_code: str = ""
     parent: str = ""
+
+
+def _fingerprint(layer: str, headings: Iterable[str]) -> str:
+    told = json.dumps([layer, sorted(headings)], ensure_ascii=False)
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 class Uploads:
@@ -95,6 +106,7 @@ class Uploads:
     def receive(
         self, files: Iterable[tuple[str, BinaryIO]], *, by: str, within: tuple[str, ...], layer: str = "",
         datum: str = "", encoding: str = "", parent: str = "", mapping: dict[str, str] | None = None, part: str = "",
+        ignore: list[str] | None = None,
     ) -> tuple[list[Job], list[str]]:  # fmt: skip
         """Keep what was sent, a job each; names of what cannot be read.
 
@@ -118,7 +130,7 @@ class Uploads:
             job = Job(
                 code=secrets.token_hex(12), by=by, within=within, name=thing.name, layer=layer or thing.layer or "",
                 file=str(thing.path.relative_to(self.folder)), at=time.time(), datum=datum, encoding=encoding,
-                parent=parent, mapping=mapping or {}, part=part,
+                parent=parent, mapping=mapping or {}, part=part, ignore=ignore or [],
             )  # fmt: skip
             self._place(job.code).mkdir()
             self.keep(job)
@@ -167,6 +179,36 @@ class Uploads:
             return json.loads(self.path(job, name).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+
+    def known_headings(self, job: Job, headings: Iterable[str]) -> dict[str, Any] | None:
+        """What a person once said of a file of the same layer and headings: `mapping` and `ignore`; None for nothing.
+        """
+        try:
+            kept = json.loads(self._memory(job.by).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        found: dict[str, Any] | None = kept.get(_fingerprint(job.layer, headings))
+        return found
+
+    def remember_headings(self, job: Job, headings: Iterable[str]) -> None:
+        """Keep what a person said of a file's headings, for their next file of the same ones."""
+        path = self._memory(job.by)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            kept = {}
+        mark = _fingerprint(job.layer, headings)
+        kept.pop(mark, None)
+        if job.mapping or job.ignore:
+            kept[mark] = {"mapping": job.mapping, "ignore": job.ignore}
+        partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        partial.write_text(json.dumps(dict(list(kept.items())[-_REMEMBERED:]), ensure_ascii=False), encoding="utf-8")
+        partial.replace(path)
+
+    def _memory(self, by: str) -> Path:
+        """Where a person's headings are kept; their name may be no file name."""
+        return self.folder / "headings" / f"{hashlib.sha256(by.encode()).hexdigest()[:24]}.json"
 
     def start(self, job: Job, what: str) -> Job:
         """Have a job read ("reading") or brought in ("importing"), in a process of its own.

@@ -29,7 +29,7 @@ from layers.repair import clear_absurd, keeps_unplaced, repair
 from layers.schema import Layer
 from layers.schema import layer as layer_of
 from layers.tables import TABLES, read_table
-from layers.tally import REASON, Tally, merge_same_rows, tally_of
+from layers.tally import REASON, REASON_ZH, Tally, merge_same_rows, tally_of
 from layers.vectors import VECTORS, place_vector, read_vector
 
 _WGS84 = pyproj.CRS.from_epsg(4326)
@@ -178,7 +178,7 @@ def _named(
 
 def _ignored(frame: pd.DataFrame, source: LayerSource) -> list[Any]:
     """Headings that the user wants left out, and the reason that refused rows came back with."""
-    unwanted = {normal(name) for name in (*source.ignore, REASON)}
+    unwanted = {normal(name) for name in (*source.ignore, REASON, REASON_ZH)}
     return [name for name in frame.columns if name not in ("geometry", "source_row") and normal(name) in unwanted]
 
 

@@ -20,10 +20,10 @@ from layers.rows import tell_rows
 from layers.schema import Layer
 from layers.text import cell_text
 
-__all__ = ["REASON", "Tally", "merge_same_rows", "refuse", "tally_of"]
+__all__ = ["REASON", "REASON_ZH", "Tally", "merge_same_rows", "refuse", "tally_of"]
 
-#: Heading of the column that refused rows get.
-REASON = "gridmap_reason"
+#: Heading of the column that refused rows get, and what a Chinese reader is given in its place.
+REASON, REASON_ZH = "gridmap_reason", "退回原因"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 WRITERS = {"add": (1, 2, 3), "tell_rows": (2, 3, 4), "tell": (1, 2, 3), "once": (0, 1, 2)}
 #: Words that functions build in pieces, with a value for each hole: what a scan of the source cannot see.
 BUILT = (
-    "12.50 m2 between 甲, 乙 belong to nobody", "甲 and 乙 overlap by 5.00 m2", "甲 (5.0 m2) lies in no unit of streets",
+    "12.50 m2 between 甲, 乙 belong to nobody", "甲 and 乙 overlap by 5.00 m2",
+    "甲 (5.0 m2) lies in no unit of streets",
     "3.0 m2 of 甲 lie outside 乙 of streets", "3.0 m2 of 甲 are in none of its communities",
     "甲 and 乙 overlap by 9.0 m2, 12% of the smaller", "9.0 of 20.0 m2 of 甲 lie outside 乙 of communities",
     "the address '某路1号' may mean 某路3号 (near_number, 0.60)", "no place of the city is like the address '某路1号'",
@@ -33,7 +34,8 @@ BUILT = (
     "the shared ground counts to 甲", "nothing else is left of 甲: each has half of the ground",
     "read as empty; mend them in the spreadsheet", "read as empty; open the workbook and save it",
     "a.csv: city.toml takes facilities from elsewhere or skips it",
-    "a.gpkg: of its layers x, y are not named after one of ours", "row kept without a place", "row left out; whoever looks after that area sends it", "7 more, 12.0 m2 together",
+    "a.gpkg: of its layers x, y are not named after one of ours", "row kept without a place",
+    "row left out; whoever looks after that area sends it", "7 more, 12.0 m2 together",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis.strategies import binary, integers, sampled_from
 
 from layers.errors import GridmapError
+from layers.finding_words import say_sentence, title
 from layers.read import read_file
 
 ROW = "1号楼,中山路１号,25户,2024年3月5日,118.78,32.04\n2号楼,中山路2号,三十户,2024/3/6,118.79,32.05\n"
@@ -191,6 +192,9 @@ def test_nasty_file(name: str, tmp_path: Path) -> None:
     assert len(read.frame) == kept
     assert read.tally.rows == read.tally.kept + len(read.tally.refused) + read.tally.merged
     assert sorted(item.name for item in tmp_path.iterdir()) == [file]
+    for item in read.findings:  # and a Chinese reader can read it: not as it stood, whatever values it holds
+        assert title(item.rule, "zh") != item.rule
+        assert say_sentence(item.what, "zh") != item.what and say_sentence(item.done, "zh") != item.done
 
 
 def never_a_traceback(folder: Path, name: str, layer: str, data: bytes) -> None:

@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from shapely.geometry import Point
 
 from gridmap.stores import open_store
-from tests.webapp.small_city import CRS, STREETS, X, Y, log_in, token_of
+from tests.webapp.small_city import CODES, CRS, STREETS, X, Y, log_in, token_of
 
 
 def degrees(places: list[tuple[float, float]]) -> gpd.GeoSeries:
@@ -108,12 +108,24 @@ def test_a_street_office_changes_its_own_street_alone(fresh: Callable[..., Flask
     # refused rows come back under the same headings with the reason, are corrected and sent again
     with client.get(f"{address}/refused.csv") as answer:
         refused = pd.read_csv(io.BytesIO(answer.data), encoding="utf-8-sig", dtype=str)
-    assert list(refused.columns) == ["名称", "类别", "经度", "纬度", "编号", "gridmap_reason"] and len(refused) == 3
-    assert refused["gridmap_reason"].str.contains("outside your area").all()
+    assert list(refused.columns) == ["名称", "类别", "经度", "纬度", "编号", "退回原因"] and len(refused) == 3
+    assert refused["退回原因"].str.contains("辖区").all()
+    with client.get(f"{address}/refused.csv?lang=en") as answer:
+        english = pd.read_csv(io.BytesIO(answer.data), encoding="utf-8-sig", dtype=str)
+    assert english["gridmap_reason"].str.contains("outside your area").all()
+    with client.get(f"{address}/refused.xlsx?lang=zh") as answer:
+        book = pd.read_excel(io.BytesIO(answer.data), dtype=str, engine="openpyxl")
+    pd.testing.assert_frame_equal(book, refused)
     place = degrees([(70, 50)])
     refused = refused.head(1).assign(经度=place.x.iloc[0], 纬度=place.y.iloc[0])
     answer = send(client, ("refused.csv", refused.to_csv(index=False).encode()), to=f"{address}/again")
-    assert figures(settled(client, answer.location))["new"] == 1
+    page = settled(client, answer.location)
+    assert figures(page) == {"rows": 1, "new": 1, "changed": 0, "unchanged": 0, "refused": 0, "merged": 0}
+    count = len(facilities(app))
+    press(client, page, f"{answer.location}/import", complete="no")
+    settled(client, answer.location)
+    after = facilities(app)  # corrected, it counts; the reason that came along is no column of the city
+    assert len(after) == count + 1 and not {"退回原因", "gridmap_reason"} & set(after.columns)
 
 
 def test_uploads_of_others_are_not_there(fresh: Callable[..., Flask]) -> None:
@@ -123,7 +135,7 @@ def test_uploads_of_others_are_not_there(fresh: Callable[..., Flask]) -> None:
     page = settled(office, address)
     for path in ("", "/state", "/refused.csv", "/findings.csv"):
         assert admin.get(address + path).status_code == 404
-    for path in ("/import", "/read", "/discard", "/again"):
+    for path in ("/import", "/read", "/discard", "/again", "/places"):
         form = {"csrf_token": token_of(admin.get("/upload").text)}
         assert admin.post(address + path, data=form).status_code == 404
     press(office, page, f"{address}/import", complete="no")
@@ -223,3 +235,89 @@ def test_hostile_names_and_cells_are_text(fresh: Callable[..., Flask]) -> None:
     sent = table([(50, 50)], 名称=bad).replace("类别".encode("gb18030"), b"<b>kind</b>")
     page = settled(client, send(client, (f"{bad}.csv", sent), layer="facilities").location)
     assert "<script>alert" not in page and "<b>kind" not in page and "{{7*7}}" in page and ">49<" not in page
+
+
+def doubtful(client: FlaskClient) -> tuple[str, str]:
+    """Two reports whose addresses the city does not know for sure, sent and read."""
+    rows = pd.DataFrame({"工单编号": ["W1", "W2"], "事件类型": "路灯", "地址": ["桂花街999号", "无人知处"]})
+    address = send(client, ("事件.csv", rows.to_csv(index=False).encode())).location
+    return address, settled(client, address)
+
+
+def test_a_person_places_doubtful_addresses(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    client = log_in(app, "street_office")
+    address, page = doubtful(client)
+    assert figures(page)["refused"] == 2  # what lies nowhere belongs to no street
+    assert "data-doubtful" in page and "无人知处" in page and "folium-map" in page
+    candidate = re.search(r'name="p2" value="([\d.]+,[\d.]+)"', page)
+    assert candidate is not None and 'name="p3" value=""' in page
+    again = press(client, page, f"{address}/places")
+    assert client.get(again.location).text.count('role="alert"')
+    assert client.get(f"{address}/state").json["state"] == "read"
+    for wrong in ("1", "a,b", "200,0", "nan,1"):
+        assert press(client, page, f"{address}/places", p2=wrong).status_code == 422
+    inside, outside = degrees([(250, 50), (250, 150)])
+    press(client, page, f"{address}/places", p2=f"{inside.x},{inside.y}", p3=f"{outside.x},{outside.y}")
+    page = settled(client, address)
+    assert figures(page) == {"rows": 2, "new": 1, "changed": 0, "unchanged": 0, "refused": 1, "merged": 0}
+    press(client, page, f"{address}/import", complete="no")
+    settled(client, address)
+    with open_store(app.config["CITY"]) as store:
+        kept = store.read("incidents").set_index("code")
+    assert kept.loc["W1", "placed_by"] == "manual" and kept.loc["W1", "micro_grid"] == CODES[2]
+    assert "W2" not in kept.index
+    _, page = doubtful(client)  # the same file again: what was placed is known
+    assert figures(page) == {"rows": 2, "new": 0, "changed": 0, "unchanged": 1, "refused": 1, "merged": 0}
+
+
+def test_places_are_chosen_anew(fresh: Callable[..., Flask]) -> None:
+    client = log_in(fresh(), "admin")
+    address, page = doubtful(client)
+    here = degrees([(250, 50)])
+    press(client, page, f"{address}/places", p2=f"{here.x[0]},{here.y[0]}")
+    page = settled(client, address)
+    assert 'name="p2"' not in page and 'name="p3"' in page and "已人工定位 1 条" in page
+    press(client, page, f"{address}/places", clear="1")
+    assert 'name="p2"' in settled(client, address)
+
+
+def test_what_was_said_of_headings_is_remembered(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    client = log_in(app, "admin")
+    sent = table([(50, 50)], 备注="内部", 饭堂容量="300人")
+    address = send(client, ("设施.csv", sent)).location
+    page = settled(client, address)
+    told = {"csrf_token": token_of(page), "layer": "facilities", "datum": "wgs84", "encoding": ""}
+    headings = {"heading": ["备注", "饭堂容量"], "ours": ["-", "capacity"]}
+    client.post(f"{address}/read", data={**told, **headings})
+    page = settled(client, address)
+    assert 'data-how="ignored"' in page
+    press(client, page, f"{address}/import", complete="no")
+    settled(client, address)
+    after = facilities(app)
+    assert "备注" not in after.columns and after["capacity"].max() == 300
+    newer = table([(450, 150)], 备注="另一", 饭堂容量="200人").decode("gb18030").replace("新食堂0", "另一食堂")
+    second = send(client, ("设施2.csv", newer.encode()), layer="facilities").location
+    page = settled(client, second)
+    assert "已按上次的选择对应" in page and 'data-how="ignored"' in page
+    # a person may take it back, and nobody else is given it
+    client.post(f"{second}/read", data={**told, "heading": ["备注"], "ours": [""]})
+    page = settled(client, second)
+    assert "已按上次的选择对应" not in page and 'data-how="ignored"' not in page
+    planner = log_in(app, "planner")
+    page = settled(planner, send(planner, ("设施.csv", newer.encode())).location)
+    assert "已按上次的选择对应" not in page and 'data-how="ignored"' not in page
+
+
+def test_findings_are_said_in_the_readers_language(fresh: Callable[..., Flask]) -> None:
+    client = log_in(fresh(), "admin")
+    address = send(client, ("设施.csv", table([(50, 50)], 容量="很多", 名称=None))).location
+    page = settled(client, address)
+    assert "不是数字" in page and "not a whole number" not in page and "not_a_number (" not in page
+    assert "not a whole number" in client.get(f"{address}?lang=en").text
+    with client.get(f"{address}/findings.csv?lang=zh") as answer:
+        told = pd.read_csv(io.BytesIO(answer.data), encoding="utf-8-sig", dtype=str)
+    assert told["问题类型"].isin(["不是数字", "没有名称"]).any() and told["问题"].str.contains("第 2 行").any()
+    with client.get(f"{address}/findings.csv?lang=en") as answer:
+        assert "row 2: no name" in answer.data.decode("utf-8-sig")

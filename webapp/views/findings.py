@@ -6,10 +6,12 @@ import pandas as pd
 from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from layers.finding_words import in_words
 from layers.findings import LEVELS
 from layers.schema import LAYERS
-from layers.text import cell_text
 from webapp.guard import get_seen, get_user, needs
+from webapp.language import current
+from webapp.told_files import findings_in_words
 
 __all__ = ["bp"]
 
@@ -30,8 +32,9 @@ def show() -> ResponseReturnValue:
         if value:
             rows = rows[rows[name] == value]
     counts = every["level"].value_counts().reindex(LEVELS, fill_value=0)
+    shown = in_words(rows.head(_MOST), current()).astype(object)
     return render_template(
-        "findings.html", rows=rows.head(_MOST).astype(object).where(rows.head(_MOST).notna(), None).to_dict("records"),
+        "findings.html", rows=shown.where(shown.notna(), None).to_dict("records"),
         total=len(rows), chosen=chosen, levels=counts.to_dict(), user=get_user(),
         present=[name for name in LAYERS if name in set(every["layer"])],
     )
@@ -42,8 +45,8 @@ def show() -> ResponseReturnValue:
 def table() -> Response:
     """The whole list as CSV that Excel and WPS open with the right text."""
     every = _sorted(get_seen().read("findings"))
-    safe = every.map(cell_text)  # a name in the data must not run as a formula
-    answer = make_response(safe.to_csv(index=False).encode("utf-8-sig"))
+    told = findings_in_words(every, current())
+    answer = make_response(told.to_csv(index=False).encode("utf-8-sig"))
     answer.headers["Content-Type"] = "text/csv; charset=utf-8"
     answer.headers["Content-Disposition"] = "attachment; filename=findings.csv"
     return answer

@@ -15,14 +15,17 @@ from gridmap.maps.elements import CityMap
 from gridmap.maps.geojson import safe_json, to_geojson
 from gridmap.maps.page import page_parts
 from gridmap.roles import may
+from gridmap.stores import open_store
 from gridmap.uploads import Job, Uploads
 from layers.datum import DATUMS
 from layers.errors import GridmapError, MoveNotAllowed, NotFound, WrongCall
+from layers.finding_words import say_sentence, title
 from layers.findings import LEVELS
 from layers.headings import PLACES
 from layers.schema import LAYERS
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
+from webapp.told_files import findings_file, refused_file
 
 __all__ = ["bp", "init_app"]
 
@@ -34,6 +37,8 @@ _FILES = {
     "refused.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }  # fmt: skip
 _ENCODINGS = ("utf-8", "gb18030", "big5hkscs", "utf-16")
+#: What a heading is taken for that nobody wants.
+IGNORED = "-"
 #: Findings that stand on the page.
 _MOST = 500
 
@@ -100,10 +105,13 @@ def look(job: str) -> ResponseReturnValue:
     rules: dict[str, int] = {}
     for item in items:
         rules[item["rule"]] = rules.get(item["rule"], 0) + 1
+    doubtful = uploads.answer(found, "doubtful.json") or [] if found.state == "read" else []
     record = uploads.answer(found, "record.json")
     return render_template(
-        "upload_job.html", job=found, told=told, record=record, findings=items[:_MOST], of=len(items), rules=rules,
-        levels=LEVELS, parts=_map(found) if found.state == "read" and told.get("placed") else None,
+        "upload_job.html", job=found, told=told, record=record, findings=[_in_words(item) for item in items[:_MOST]],
+        of=len(items), rules={rule: (title(rule, current()), n) for rule, n in rules.items()}, levels=LEVELS,
+        doubtful=doubtful, left_out=IGNORED, stale=_stale() if record else False,
+        parts=_map(found) if found.state == "read" and (told.get("placed") or doubtful) else None,
         places=_places(found) if found.state == "read" else "", columns=_columns(found.layer), choices=_choices(),
         refused=uploads.path(found, "refused.csv").is_file(), user=get_user(), message=_said(found),
         undone=_undone(found), files=[name for name in _FILES if uploads.path(found, name).is_file()],
@@ -124,17 +132,40 @@ def read_again(job: str) -> ResponseReturnValue:
     """Read once more, with what somebody said of headings, sheet, layer and datum."""
     found = _job(job)
     form = _checked({name: request.form.get(name, getattr(found, name)) for name in ("layer", "datum", "encoding")})
-    mapping = {}
+    mapping: dict[str, str] = {}
+    ignore: list[str] = []
     for heading, ours in zip(request.form.getlist("heading"), request.form.getlist("ours"), strict=False):
-        if ours and ours in {name for name, _ in _columns(form["layer"])}:
+        if ours == IGNORED:
+            ignore.append(heading)
+        elif ours and ours in {name for name, _ in _columns(form["layer"])}:
             if ours in mapping:
                 flash(say("upload.twice", column=ours), "danger")
                 return redirect(url_for(".look", job=job))
             mapping[ours] = heading
     if form["layer"] != found.layer:
-        mapping = {}
-    told = replace(found, part=request.form.get("part", found.part)[:200], mapping=mapping, **form)
+        mapping, ignore = {}, []
+    told = replace(
+        found, part=request.form.get("part", found.part)[:200], mapping=mapping, ignore=ignore, places={},
+        as_before=form["layer"] == found.layer and not (mapping or ignore), **form,
+    )
     _uploads().start(replace(told, within=get_seen().reach), "reading")
+    return redirect(url_for(".look", job=job))
+
+
+@bp.post("/<job>/places")
+@needs("data.import")
+def place(job: str) -> ResponseReturnValue:
+    """Keep where a person says that rows lie whose address nobody could find, and read again with that."""
+    found = _job(job)
+    told = _uploads().answer(found, "doubtful.json") or []
+    chosen = {} if request.form.get("clear") else dict(found.places)
+    for row in (str(one["row"]) for one in told):
+        if said := request.form.get(f"p{row}", ""):
+            chosen[row] = _degrees(said)
+    if chosen == found.places:
+        flash(say("upload.none_chosen"), "warning")
+        return redirect(url_for(".look", job=job))
+    _uploads().start(replace(found, places=chosen, within=get_seen().reach), "reading")
     return redirect(url_for(".look", job=job))
 
 
@@ -163,6 +194,7 @@ def again(job: str) -> ResponseReturnValue:
     found = _job(job)
     return _received({
         "layer": found.layer, "datum": found.datum, "encoding": "", "parent": found.code, "mapping": found.mapping,
+        "ignore": found.ignore,
     })
 
 
@@ -187,7 +219,9 @@ def file(job: str, filename: str) -> Response:
         raise NotFound("there is no such file")
     stem, _, ending = filename.rpartition(".")
     name = f"{found.name.rpartition('.')[0]}-{stem}.{ending}"
-    return send(path, mimetype=_FILES[filename], as_attachment=True, download_name=name)
+    lang = current()
+    made = findings_file(path, lang) if stem == "findings" else refused_file(path.with_suffix(".csv"), ending, lang)
+    return send(made, mimetype=_FILES[filename], as_attachment=True, download_name=name)
 
 
 @bp.post("/undo/<code>")
@@ -251,6 +285,30 @@ def _columns(layer: str) -> list[tuple[str, str]]:
     spec = LAYERS[layer]
     places = [(name, say(f"upload.{name}")) for name in PLACES] if spec.geometry else []
     return [*places, *((column.name, str(getattr(column, lang))) for column in spec)]
+
+
+def _in_words(item: dict[str, Any]) -> dict[str, Any]:
+    """A finding in the reader's language."""
+    lang = current()
+    said = {name: say_sentence(item[name], lang) for name in ("what", "done")}
+    return {**item, **said, "kind": title(item["rule"], lang)}
+
+
+def _degrees(said: str) -> list[float]:
+    """Longitude and latitude of a choice on the map."""
+    try:
+        lon, lat = (float(part) for part in said.split(","))
+    except ValueError:
+        raise WrongCall(f"a place is written lon,lat, not {said[:40]!r}; choose it on the map") from None
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        raise WrongCall(f"{said[:40]} is no place on earth; choose it on the map")
+    return [round(lon, 7), round(lat, 7)]
+
+
+def _stale() -> bool:
+    """Whether coverage is being made anew."""
+    with open_store(current_app.config["CITY"]) as store:
+        return bool(store.meta().get("coverage_stale", ""))
 
 
 def _map(job: Job) -> Any:
