@@ -74,6 +74,28 @@
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     let around = null;
+    if (told.roads) {
+      const streets = L.geoJSON(told.roads, { interactive: false, renderer: L.canvas(), style: { color: colour("--gw-street"), weight: 3, opacity: 1 } }).addTo(map);
+      const names = L.layerGroup().addTo(map);
+      const label = () => { // each name once, where its street runs through the view
+        names.clearLayers();
+        if (map.getZoom() < 15) { return; }
+        const view = map.getBounds();
+        const said = new Set();
+        streets.eachLayer((street) => {
+          const name = street.feature.properties.name;
+          if (!name || said.has(name) || said.size > 40) { return; }
+          const points = street.getLatLngs().flat(Infinity).filter((point) => view.contains(point));
+          if (!points.length) { return; }
+          said.add(name);
+          const words = document.createElement("span");
+          words.textContent = name;
+          L.tooltip({ permanent: true, direction: "center", className: "gw-street-name", interactive: false })
+            .setLatLng(points[Math.floor(points.length / 2)]).setContent(words).addTo(names);
+        });
+      };
+      map.on("moveend", label);
+    }
     if (told.grids) {
       const grids = L.geoJSON(told.grids, { interactive: false, style: { color: colour("--gw-quiet"), weight: 1.5, fillOpacity: 0.04 } });
       around = grids.addTo(map).getBounds();

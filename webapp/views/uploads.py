@@ -39,6 +39,8 @@ _FILES = {
 _ENCODINGS = ("utf-8", "gb18030", "big5hkscs", "utf-16")
 #: What a heading is taken for that nobody wants.
 IGNORED = "-"
+#: Streets under the rows; of a larger city the named ones.
+_MOST_ROADS = 3000
 #: Findings that stand on the page.
 _MOST = 500
 
@@ -291,7 +293,9 @@ def _in_words(item: dict[str, Any]) -> dict[str, Any]:
     """A finding in the reader's language."""
     lang = current()
     said = {name: say_sentence(item[name], lang) for name in ("what", "done")}
-    return {**item, **said, "kind": title(item["rule"], lang)}
+    column = LAYERS[item["layer"]].column(item["field"]) if item["field"] and item["layer"] in LAYERS else None
+    named = item["field"] if column is None else getattr(column, lang)
+    return {**item, **said, "kind": title(item["rule"], lang), "field": named}
 
 
 def _degrees(said: str) -> list[float]:
@@ -317,13 +321,17 @@ def _map(job: Job) -> Any:
 
 
 def _places(job: Job) -> str:
-    """The first rows, and the outlines of what the asker sees around them."""
+    """The first rows, the outlines of what the asker sees around them, and its streets with their names."""
     seen = get_seen()
     grids = seen.read("grids")
     outlines = to_geojson(grids[["code", "geometry"]]) if len(grids) else "null"
+    roads = seen.ground("roads")
+    if len(roads) > _MOST_ROADS:
+        roads = roads[roads["name"].notna()].head(_MOST_ROADS)
+    streets = to_geojson(roads, columns=("name",)) if len(roads) else "null"
     rows = _uploads().path(job, "places.json")
     text = rows.read_text(encoding="utf-8") if rows.is_file() else "null"
-    return safe_json(f'{{"rows": {text}, "grids": {outlines}}}')
+    return safe_json(f'{{"rows": {text}, "grids": {outlines}, "roads": {streets}}}')
 
 
 def _said(job: Job) -> str:
