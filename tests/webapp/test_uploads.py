@@ -257,7 +257,7 @@ def test_a_person_places_doubtful_addresses(fresh: Callable[..., Flask]) -> None
     assert client.get(f"{address}/state").json["state"] == "read"
     for wrong in ("1", "a,b", "200,0", "nan,1"):
         assert press(client, page, f"{address}/places", p2=wrong).status_code == 422
-    inside, outside = degrees([(250, 50), (250, 150)])
+    inside, outside = degrees([(350, 50), (350, 150)])
     press(client, page, f"{address}/places", p2=f"{inside.x},{inside.y}", p3=f"{outside.x},{outside.y}")
     page = settled(client, address)
     assert figures(page) == {"rows": 2, "new": 1, "changed": 0, "unchanged": 0, "refused": 1, "merged": 0}
@@ -265,7 +265,7 @@ def test_a_person_places_doubtful_addresses(fresh: Callable[..., Flask]) -> None
     settled(client, address)
     with open_store(app.config["CITY"]) as store:
         kept = store.read("incidents").set_index("code")
-    assert kept.loc["W1", "placed_by"] == "manual" and kept.loc["W1", "micro_grid"] == CODES[2]
+    assert kept.loc["W1", "placed_by"] == "manual" and kept.loc["W1", "micro_grid"] == CODES[3]
     assert "W2" not in kept.index
     _, page = doubtful(client)  # the same file again: what was placed is known
     assert figures(page) == {"rows": 2, "new": 0, "changed": 0, "unchanged": 1, "refused": 1, "merged": 0}
