@@ -1,7 +1,8 @@
 """Whether areas fit together: slivers, gaps between units, footprints on one another, buildings across an outline.
 
 Nothing is moved here. Ground belongs to somebody, and which of two drawings is right no program knows: each is written
-down with the area concerned, the largest first. What is drawing dust is taken away before, by `repair`.
+down with the area concerned, the largest first. Drawing dust is
+taken away before, by `repair`, and strips between units are mended by `mending`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,11 @@ from numpy.typing import NDArray
 from layers.doctor import diagnose
 from layers.findings import Findings
 from layers.nesting import LEVELS
+from layers.repair import SLIVER_M
 from layers.rows import tell_rows
 
 __all__ = ["check_datums", "check_fit"]
 
-#: An area narrower than this on average (twice its area by its outline) is no ground that anybody walks on, metres.
-SLIVER_M = 0.5
 #: Two footprints may overlap so far, m2 and share of the smaller: walls are drawn twice.
 FOOTPRINT_M2, FOOTPRINT_SHARE = 2.0, 0.05
 #: A building may reach so far across an outline, m2 and share of it.
@@ -140,6 +140,7 @@ def _tell(
 
 
 def _tell_slivers(frame: gpd.GeoDataFrame, name: str, findings: Findings) -> None:
+    """Areas narrower than a strip on average (twice the area by the outline)."""
     shapes = np.asarray(frame.geometry.array)
     area, around = shapely.area(shapes), shapely.length(shapes)
     thin = (area > 0) & (2.0 * area < SLIVER_M * around) & np.isin(shapely.get_type_id(shapes), (3, 6))

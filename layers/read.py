@@ -22,6 +22,7 @@ from layers.findings import Findings
 from layers.fit import check_datums, check_fit
 from layers.gazetteer import place_by_address
 from layers.headings import check_mapping
+from layers.mending import mend_levels
 from layers.nesting import LEVELS, check_nesting
 from layers.one_file import Raw, crs_for, finish, mapping_of, metric_named, read_raw
 from layers.schema import layer as layer_of
@@ -245,6 +246,9 @@ def read_city(folder: str | Path, *, progress: Callable[[str], None] | None = No
     _fill_code(layers, said, findings)
     by_address, told = place_by_address(layers)
     layers.update(by_address)
+    findings.extend(told)
+    mended, told = mend_levels(layers)
+    layers.update(mended)
     findings.extend(told)
     findings.extend(check_nesting({name: layers[name] for name in LEVELS if name in layers}))
     findings.extend(check_fit(layers))

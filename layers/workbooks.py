@@ -19,6 +19,7 @@ from layers.findings import Findings
 from layers.headings import normal
 from layers.rows import tell_rows
 from layers.schema import Layer
+from layers.workbook_size import far_cell
 
 __all__ = ["ERRORS", "WORKBOOKS", "Sheet", "html_rows", "read_sheet", "sheets", "what_it_is"]
 
@@ -198,8 +199,14 @@ def _no_bomb(data: bytes, path: Path) -> None:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             size = sum(item.file_size for item in archive.infolist())
+        far = far_cell(data) if size <= _MOST_BYTES else None
     except ZIP_ERRORS:
         raise BadFile(f"cannot read {path.name}: it is cut off or damaged; copy it again") from None
+    if far is not None:
+        raise BadFile(
+            f"cannot read {path.name}: a sheet reaches to {far} and is almost empty; delete the rows and columns "
+            "beyond what is filled, and save it again"
+        )
     if size > _MOST_BYTES or (size > 64 << 20 and size > _MOST_RATIO * len(data)):
         raise BadFile(f"cannot read {path.name}: it unpacks to {size >> 20:,} MB; split it into several workbooks")
 
