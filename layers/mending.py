@@ -116,8 +116,8 @@ def _part_overlaps(frame: pd.DataFrame, shapes: NDArray[Any], level: str, findin
         shapes[j] = rest
         _tell(
             findings, frame, level, "overlap_mended", int(j),
-            f"{_name(frame, i)} and {_name(frame, j)} overlapped by {area:.2f} m2, a strip less than {SLIVER_M:g} m "
-            "wide", f"the strip goes to {_name(frame, i)}",
+            f"{_name(frame, int(i))} and {_name(frame, int(j))} overlapped by {area:.2f} m2, a strip less than {SLIVER_M:g} m "
+            "wide", f"the strip goes to {_name(frame, int(i))}",
         )  # fmt: skip
 
 

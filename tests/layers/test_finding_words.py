@@ -11,6 +11,7 @@ import pytest
 
 from layers.finding_words import _words, in_words, say_reason, say_sentence, title
 from layers.findings import Findings
+from layers.schema import LAYERS
 
 ROOT = Path(__file__).parents[2]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -39,8 +40,8 @@ BUILT = (
 )  # fmt: skip
 
 
-#: A file and why it was not read: `BUILT` has the reasons.
-PIECES = ("«0»: «2»",)
+#: A file and why it was not read, the kinds that a layer allows: `BUILT` and a test of their own have them all.
+PIECES = ("«0»: «2»", "not «1»")
 
 
 def texts(node: ast.expr) -> list[str] | None:
@@ -93,6 +94,13 @@ def test_every_written_finding_has_both_languages() -> None:
 def test_sentences_built_in_pieces(at: int) -> None:
     assert CHINESE.search(re.sub("[甲乙某路号]", "", say_sentence(BUILT[at], "zh"))), BUILT[at]
     assert say_sentence(BUILT[at], "en") == BUILT[at]
+
+
+def test_every_kind_of_geometry_is_said() -> None:
+    for layer in LAYERS.values():
+        if layer.geometry:
+            assert "不是" in say_sentence(f"not {' or '.join(layer.geometry)}", "zh")
+    assert say_sentence("not a word of ours", "zh") == "not a word of ours"  # no half sentence
 
 
 def test_titles_in_both_languages() -> None:
