@@ -106,6 +106,7 @@ def _part_overlaps(frame: pd.DataFrame, shapes: NDArray[Any], level: str, findin
     for i, j in zip(left[order], right[order], strict=True):  # one after another: each changes a unit
         if i >= j:
             continue
+        one, other = _name(frame, int(i)), _name(frame, int(j))
         common = shapely.intersection(shapes[i], shapes[j])
         area = float(shapely.area(common))
         if area <= _NOTHING_M2 or not _is_strip(common):
@@ -116,8 +117,8 @@ def _part_overlaps(frame: pd.DataFrame, shapes: NDArray[Any], level: str, findin
         shapes[j] = rest
         _tell(
             findings, frame, level, "overlap_mended", int(j),
-            f"{_name(frame, int(i))} and {_name(frame, int(j))} overlapped by {area:.2f} m2, a strip less than {SLIVER_M:g} m "
-            "wide", f"the strip goes to {_name(frame, int(i))}",
+            f"{one} and {other} overlapped by {area:.2f} m2, a strip less than {SLIVER_M:g} m wide",
+            f"the strip goes to {one}",
         )  # fmt: skip
 
 
