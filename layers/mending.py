@@ -94,7 +94,7 @@ def _drop_strips(frame: pd.DataFrame, shapes: NDArray[Any], level: str, findings
             area = float(shapely.area(parts[thin]).sum())
             _tell(
                 findings, frame, level, "strip_dropped", int(at),
-                f"{_name(frame, at)} had {int(thin.sum())} parts less than {SLIVER_M:g} m wide, {area:.2f} m2 together",
+                f"{_name(frame, int(at))} had {int(thin.sum())} parts less than {SLIVER_M:g} m wide, {area:.2f} m2 together",
                 "left out as drawing",
             )  # fmt: skip
 
