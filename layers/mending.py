@@ -91,10 +91,10 @@ def _drop_strips(frame: pd.DataFrame, shapes: NDArray[Any], level: str, findings
         if thin.any() and not thin.all():
             kept = parts[~thin]
             shapes[at] = kept[0] if len(kept) == 1 else shapely.multipolygons(kept)
-            area = float(shapely.area(parts[thin]).sum())
+            area, whose = float(shapely.area(parts[thin]).sum()), _name(frame, int(at))
             _tell(
                 findings, frame, level, "strip_dropped", int(at),
-                f"{_name(frame, int(at))} had {int(thin.sum())} parts less than {SLIVER_M:g} m wide, {area:.2f} m2 together",
+                f"{whose} had {int(thin.sum())} parts less than {SLIVER_M:g} m wide, {area:.2f} m2 together",
                 "left out as drawing",
             )  # fmt: skip
 
