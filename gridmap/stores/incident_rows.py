@@ -26,10 +26,10 @@ __all__ = [
     "rows_of_codes",
 ]  # fmt: skip
 
-#: Counting stops here: nobody turns to page 200.
-MOST_COUNTED = 10_000
-#: From so many fitting rows on the index by time is walked instead of sorting them.
-_MANY = 4_000
+#: Counting stops here: nobody turns to page 100.
+MOST_COUNTED = 5_000
+#: An area of more incidents than this is walked along the index by time; of a smaller one, what fits is sorted.
+_MANY = 20_000
 
 #: What of an incident is read.
 COLUMNS = (
@@ -67,7 +67,8 @@ def find_incidents(store: SqlStore, asked: Asked, *, limit: int, offset: int = 0
         own = asked.text and _rows_of(store, connection, [asked.text.strip()], asked.within)
         if own:
             return Found(rows=own[:limit] if not offset else [], total=len(own))
-        wide = _is_wide(connection, table, kept, asked)
+        # words are looked for in all rows of a large area, which are read fastest in their own order
+        wide = bool(asked.text) and _more_than(_MANY, connection, table, kept, asked)
         conditions = _conditions(store, table, kept, asked, wide=wide)
         counted = select(table.c[FID]).where(*conditions).limit(MOST_COUNTED + 1).subquery()
         total = int(connection.execute(select(func.count()).select_from(counted)).scalar_one())
@@ -76,12 +77,13 @@ def find_incidents(store: SqlStore, asked: Asked, *, limit: int, offset: int = 0
         when = table.c[kept["reported_at"].column]
         order = (when.desc().nulls_last(), table.c[FID].desc())
         query = _query(store, table, kept)
-        if total > _MANY:
+        if total > MOST_COUNTED and _more_than(_MANY, connection, table, kept, asked):
             # no other index than that by time: it is walked only until the page is full
             query = query.where(*_conditions(store, table, kept, asked, wide=True)).order_by(*order)
         else:
-            # all that fit first, and then their order: an index by time would be walked to its end for a few
-            fitting = select(table.c[FID].label("fid"), when.label("at")).where(*conditions).limit(_MANY).subquery()
+            # all that fit first, and then their order: an index by time would be walked to its end for a few. The
+            # limit keeps the database from seeing through the inner query
+            fitting = select(table.c[FID].label("fid"), when.label("at")).where(*conditions).limit(1 << 40).subquery()
             newest = select(fitting.c.fid).order_by(fitting.c.at.desc().nulls_last(), fitting.c.fid.desc())
             page = connection.execute(newest.limit(limit).offset(offset)).scalars().all()
             query, offset = query.where(table.c[FID].in_(page)).order_by(*order), 0
@@ -147,13 +149,11 @@ def _query(store: SqlStore, table: Table, kept: dict[str, Kept], *, geometry: bo
     return select(*columns, store._geometry_column(table).label(GEOM)) if geometry else select(*columns)
 
 
-def _is_wide(connection: Connection, table: Table, kept: dict[str, Kept], asked: Asked) -> bool:
-    """Whether words are looked for in so many rows that reading all of them in their order is the shorter way."""
-    if not asked.text:
-        return False
+def _more_than(many: int, connection: Connection, table: Table, kept: dict[str, Kept], asked: Asked) -> bool:
+    """Whether the areas hold more incidents than so many, whatever else is asked."""
     of = table.c[kept["micro_grid"].column]
-    within = select(table.c[FID]).where(starts_with(of, asked.within)).limit(MOST_COUNTED + 1).subquery()
-    return int(connection.execute(select(func.count()).select_from(within)).scalar_one()) > MOST_COUNTED
+    within = select(table.c[FID]).where(starts_with(of, asked.within)).limit(many + 1).subquery()
+    return int(connection.execute(select(func.count()).select_from(within)).scalar_one()) > many
 
 
 def _conditions(store: SqlStore, table: Table, kept: dict[str, Kept], asked: Asked, *, wide: bool) -> list[Any]:
