@@ -61,7 +61,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def waiting(address: str, seconds: float = 60.0) -> None:
+def waiting(address: str, seconds: float = 180.0) -> None:
     until = time.time() + seconds
     while True:
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyproj
 
@@ -17,7 +18,7 @@ from gridmap.norms import Norm, Norms, load_norms
 from layers.errors import MissingLayer, NotFound
 from layers.schema import LAYERS, NEEDS
 
-__all__ = ["UNITS", "Covered", "coverage_kinds", "coverage_of", "coverage_table"]
+__all__ = ["UNITS", "Covered", "coverage_kinds", "coverage_of", "coverage_table", "where_people_live"]
 
 #: Levels of the table by unit, the widest first.
 UNITS = ("streets", "communities", "grids", "micro_grids")
@@ -127,6 +128,29 @@ def coverage_table(store: Any, kind: str, *, lang: str = "zh") -> pd.DataFrame:
     layer = LAYERS["coverage_levels"]
     titles = {column.name: getattr(column, lang) for column in layer} | {"name": "名称" if lang == "zh" else "Name"}
     return levels.rename(columns=titles).reset_index(drop=True)
+
+
+def where_people_live(store: Any) -> list[float] | None:
+    """West, south, east, north in degrees of where nearly all households live; None where nobody does.
+
+    A map that shows a whole outline may show little else: an outline can be many times as large as what is built.
+    """
+    units = store.read("micro_grids")
+    units = units[pd.to_numeric(units["households"]).fillna(0) > 0]
+    if not len(units):
+        return None
+    points = units.geometry.representative_point()
+    weight = pd.to_numeric(units["households"]).to_numpy(dtype="float64")
+    box = []
+    for values in (points.x.to_numpy(), points.y.to_numpy()):
+        order = np.argsort(values)
+        share = np.cumsum(weight[order]) / weight.sum()
+        low, high = (float(values[order][min(np.searchsorted(share, at), len(order) - 1)]) for at in (0.01, 0.99))
+        edge = max(0.1 * (high - low), 150.0)
+        box.append((low - edge, high + edge))
+    (west, east), (south, north) = box
+    corners = gpd.GeoSeries(gpd.points_from_xy([west, east], [south, north]), crs=store.crs).to_crs(4326)
+    return [round(value, 6) for point in corners for value in (point.x, point.y)]
 
 
 def _levels(store: Any) -> pd.DataFrame:

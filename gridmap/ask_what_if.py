@@ -28,11 +28,15 @@ from gridmap.stores import Store
 from layers.errors import NotYourArea, WrongCall
 from layers.schema import NEEDS
 
-__all__ = ["Answer", "Ground", "Step", "held_norms", "read_steps"]
+__all__ = ["Answer", "FarAway", "Ground", "Step", "held_norms", "read_steps"]
 
 WHAT = ("add", "move", "close")
 #: More steps than a person looks through are refused.
 MOST_STEPS = 50
+
+
+class FarAway(WrongCall):
+    """Nobody lives near the place that was chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +274,10 @@ class Ground:
         if not (np.isfinite(x) and np.isfinite(y)):
             raise WrongCall(f"{step.text()} lies where the city's CRS does not reach; correct it")
         homes = self.walks.areas("buildings")
-        near_city((x, y), homes, within_m=self.walks.settings.limit_m, text=step.text())
+        try:
+            near_city((x, y), homes, within_m=self.walks.settings.limit_m, text=step.text())
+        except WrongCall as error:
+            raise FarAway(str(error)) from error
         if not len(area.tree.query(shapely.Point(x, y), predicate="intersects")):
             raise NotYourArea("this place is not in your area; choose one within it")
         return float(x), float(y)

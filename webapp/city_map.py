@@ -9,6 +9,7 @@ from typing import Any
 import folium
 from flask import current_app, url_for
 
+from gridmap.ask_coverage import where_people_live
 from gridmap.maps import draw
 from gridmap.maps.documents import ON_MAP
 from gridmap.maps.vector_tiles import draw_tiles
@@ -30,6 +31,15 @@ def city_map(seen: Seen, *, measure: str | None = None, past: str = "", picture:
     """
     meta = seen.meta()
     return _in_tiles(seen, meta, measure, past, picture) or _in_layers(seen, meta, measure)
+
+
+def lived_in(seen: Seen) -> list[float] | None:
+    """Where a map of services begins: the part of what the person sees in which people live, in degrees."""
+    def make() -> str:
+        return json.dumps(where_people_live(seen) if "micro_grids" in seen.layers() else None)
+
+    found: list[float] | None = json.loads(kept_text("lived in", make))
+    return found
 
 
 def _in_tiles(

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from gridmap.ask_coverage import coverage_kinds, coverage_of, coverage_table
+from gridmap.ask_coverage import coverage_kinds, coverage_of, coverage_table, where_people_live
 from gridmap.stores import open_store
 from gridmap.table_file import table_file
 from layers.errors import MissingLayer, NotFound, WrongCall
@@ -103,6 +103,17 @@ def test_the_table_is_taken_away_with_whole_codes(built: Path, planner: FlaskCli
     assert "attachment" in answer.headers["Content-Disposition"] and answer.data.startswith(b"\xef\xbb\xbf")
     kept = pd.read_csv(io.BytesIO(answer.data), dtype={"Code": str})
     assert kept["Households"].tolist() == table["Households"].tolist()
+
+
+def test_the_map_begins_where_people_live(built: Path, planner: FlaskClient) -> None:
+    with open_store(built) as store:
+        west, south, east, north = where_people_live(store) or [0.0] * 4
+        homes = store.read("buildings").to_crs(4326)
+        empty = Part({"micro_grids": store.read("micro_grids").assign(households=0)}, ("",))
+    points = homes[homes["households"] > 0].geometry.representative_point()
+    inside = points.x.between(west, east) & points.y.between(south, north)
+    assert inside.mean() > 0.95 and f'data-lived="{west},{south},{east},{north}"' in planner.get("/coverage").text
+    assert where_people_live(empty) is None
 
 
 def test_what_is_not_there_is_said(planner: FlaskClient, built: Path) -> None:

@@ -82,12 +82,13 @@ def test_another_area_is_refused_in_the_same_words(site: Flask, planner: FlaskCl
     office = log_in(site, "elsewhere")
     for step in (f"add:canteen@{door}", "close:F1", "close:F999"):
         told = ask(office, step)
-        assert told["outside"] and "not in your area" in told["refused"], step
+        assert told["why"] == "outside" and "not in your area" in told["refused"], step
         assert "kinds" not in told and "places" not in told
     assert office.get("/what-if/facilities.json?kind=canteen").get_json()["facilities"]["features"] == []
     own = planner.get("/what-if/facilities.json?kind=canteen").get_json()["facilities"]["features"]
     assert [f["properties"]["code"] for f in own] == ["F1"]
     assert "palace" in ask(planner, f"add:palace@{door}")["refused"]
+    assert ask(planner, "add:canteen@100,20")["why"] == "far"
     for address in ("/what-if", "/what-if/answer", "/what-if/ready", "/what-if/facilities.json"):
         assert log_in(site, "leader").get(address).status_code == 403
     json_only = {"Accept": "application/json"}

@@ -9,9 +9,15 @@
     get: () => (app.narrow ? [L.point(12, 12), L.point(12, 12)]
       : [L.point(panel.getBoundingClientRect().right + 24, 24), L.point(app.card.hidden ? 24 : 404, 24)]),
   });
+  /* An outline can be many times as large as what is built: the map begins where people live. */
+  function home() {
+    if (!panel.dataset.lived) return app.home(false);
+    const [w, s, e, n] = panel.dataset.lived.split(",").map(Number);
+    return app.fit(L.latLngBounds([s, w], [n, e]), false, 18);
+  }
   app.map.invalidateSize({ animate: false, pan: false });
   app.ready.then(() => {
-    if (!app.wanted.view) app.home(false);
+    if (!app.wanted.view) home();
     const gaps = panel.querySelector("[data-gaps-shown]");
     if (gaps) {
       gaps.closest("label").hidden = !app.layers.gaps;

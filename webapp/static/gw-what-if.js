@@ -182,7 +182,7 @@
       for (;;) {
         const told = await fetchTold(`/what-if/answer?${query}`);
         if (turn !== state.turn) return undefined;
-        if (told.refused) return refuse(told.outside ? say("outside") : told.refused);
+        if (told.refused) return refuse(told.why === "outside" ? say("outside") : told.why === "far" ? say("far") : told.refused);
         if (told.ready) return show(told);
         waiting(told);
         if (told.stage === "failed") return undefined;

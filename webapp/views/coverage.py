@@ -14,7 +14,7 @@ from gridmap.maps.assets import outside_links
 from gridmap.maps.page import page_parts
 from gridmap.table_file import TABLE_TYPES, table_file
 from layers.errors import MissingLayer, NotFound
-from webapp.city_map import city_map, made_at
+from webapp.city_map import city_map, lived_in, made_at
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current
 from webapp.replies import data_answer, kept_text
@@ -66,7 +66,8 @@ def show() -> ResponseReturnValue:
     drawn = kind or (known[0]["kind"] if known else "")
     parts = page_parts(city_map(seen, measure=f"coverage:{drawn}" if drawn else None))
     page = render_template(
-        "coverage.html", parts=parts, city=meta.get("name", ""), made=made_at(meta), kinds=kinds, kind=kind, told=told,
+        "coverage.html", parts=parts, city=meta.get("name", ""), made=made_at(meta),
+        lived=lived_in(seen), kinds=kinds, kind=kind, told=told,
         level=level, most=_MOST, most_gaps=_MOST_GAPS, user=get_user(),
         known=known, drawn=drawn,
         unknown=[row for row in kinds if row["households"] <= row["unknown"]],

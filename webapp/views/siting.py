@@ -32,7 +32,7 @@ from gridmap.site_jobs import SiteJob, SiteJobs
 from gridmap.table_file import TABLE_TYPES, table_file
 from layers.errors import GridmapError, NotFound, WrongCall
 from layers.schema import LAYERS, NEEDS
-from webapp.city_map import city_map, made_at
+from webapp.city_map import city_map, lived_in, made_at
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
 
@@ -229,7 +229,8 @@ def _page(form: dict[str, str], problem: str) -> str:
     measure = f"coverage:{shown[0]['kind'] if shown else form['kind']}"
     parts = page_parts(city_map(seen, measure=measure if "coverage" in seen.layers() else None))
     page = render_template(
-        "siting.html", parts=parts, city=meta.get("name", ""), made=made_at(meta), user=get_user(), form=form,
+        "siting.html", parts=parts, city=meta.get("name", ""), made=made_at(meta),
+        lived=lived_in(seen), user=get_user(), form=form,
         problem=problem, kinds=kinds, methods=METHODS, datums=_DATUMS, most_shown=_MOST_SHOWN,
         weights=[("households", LAYERS["buildings"].column("households"))] + [(need.name, need) for need in NEEDS],
         jobs=[_row(job, dict(kinds)) for job in jobs], shown=shown, wanted=wanted,

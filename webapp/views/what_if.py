@@ -11,14 +11,14 @@ import pandas as pd
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gridmap.ask_what_if import Answer, Ground, Step, read_steps
+from gridmap.ask_what_if import Answer, FarAway, Ground, Step, read_steps
 from gridmap.maps.assets import outside_links
 from gridmap.maps.geojson import to_geojson
 from gridmap.maps.page import page_parts
 from gridmap.norms import load_norms
 from layers.errors import NotYourArea, WrongCall
 from layers.schema import NEEDS
-from webapp.city_map import city_map, made_at
+from webapp.city_map import city_map, lived_in, made_at
 from webapp.grounds import State, get_grounds
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, translations
@@ -45,7 +45,8 @@ def show() -> ResponseReturnValue:
     meta = seen.meta()
     parts = page_parts(city_map(seen, measure=f"coverage:{kind}" if _covered(kind) else None))
     page = render_template(
-        "what_if.html", parts=parts, city=meta.get("name", ""), made=made_at(meta), kinds=kinds, kind=kind,
+        "what_if.html", parts=parts, city=meta.get("name", ""), made=made_at(meta),
+        lived=lived_in(seen), kinds=kinds, kind=kind,
         scenarios=get_scenarios().of(get_user().name), user=get_user(),
         facts={"kind": kind, "lang": current(), "words": _words(),
                "needs": {need.name: need.zh if current() == "zh" else need.en for need in NEEDS}},
@@ -67,7 +68,7 @@ def ready() -> Response:
 def answer() -> Response:
     """What the changes `do` would do; how far it is where the city is not `ready` yet.
 
-    A change that cannot be is no error of the page: the answer says `refused`, and whether it is `outside` one's area.
+    A change that cannot be is no error of the page: the answer says `refused`, and `why` where that has a word.
     """
     seen = get_seen()
     steps = read_steps(request.args.getlist("do"))
@@ -78,7 +79,8 @@ def answer() -> Response:
     try:
         found = ground.ask(steps, seen.reach)
     except (NotYourArea, WrongCall) as error:
-        return _answer({"ready": True, "refused": str(error), "outside": isinstance(error, NotYourArea)})
+        why = "outside" if isinstance(error, NotYourArea) else "far" if isinstance(error, FarAway) else ""
+        return _answer({"ready": True, "refused": str(error), "why": why})
     told = {
         "ready": True, "kinds": found.facts(), "changed": _areas(ground, found), "units": _units(found),
         "places": [_place(ground, step, seen.reach) for step in steps],
