@@ -10,7 +10,7 @@ import pyogrio
 import pyproj
 import pytest
 import shapely
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis.strategies import floats, sampled_from
 
 from layers.datum import DATUMS, in_mainland, metric_crs, shift
@@ -44,6 +44,7 @@ def metres(lon: float, lat: float, to_lon: float, to_lat: float) -> float:
 
 @pytest.mark.parametrize("target", ["gcj02", "bd09", "bd09mc"])
 @example(lon=119.5, lat=25.0)  # on the border to the last digit
+@settings(deadline=None)
 @given(lon=lons, lat=lats)
 def test_there_and_back_is_within_a_hundredth_of_a_millimetre(target: str, lon: float, lat: float) -> None:
     assume(in_mainland(lon, lat))
@@ -51,6 +52,7 @@ def test_there_and_back_is_within_a_hundredth_of_a_millimetre(target: str, lon: 
     assert metres(lon, lat, *shift(*there, source=target, target="wgs84")) < 1e-5
 
 
+@settings(deadline=None)
 @given(lon=lons, lat=lats)
 def test_the_shift_is_some_hundred_metres_in_the_mainland_and_nothing_outside(lon: float, lat: float) -> None:
     moved = metres(lon, lat, *shift(lon, lat, source="wgs84", target="gcj02"))
@@ -60,6 +62,7 @@ def test_the_shift_is_some_hundred_metres_in_the_mainland_and_nothing_outside(lo
         assert moved == 0
 
 
+@settings(deadline=None)
 @given(lon=lons, lat=lats, source=sampled_from(DATUMS[:4]), middle=sampled_from(DATUMS[:4]))
 def test_two_steps_are_one(lon: float, lat: float, source: str, middle: str) -> None:
     assume(in_mainland([lon - 0.02, lon + 0.02, lon, lon], [lat, lat, lat - 0.02, lat + 0.02]).all())

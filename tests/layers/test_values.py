@@ -34,6 +34,7 @@ def test_nothing_known_is_empty_and_not_bad(typed: str | None) -> None:
         assert values.isna().all() and not bad.any()
 
 
+@settings(deadline=None)
 @given(lists(integers(-(10**9), 10**9)))
 def test_every_whole_number_is_read_back(numbers: list[int]) -> None:
     typed = pd.Series([f"{number:,}" for number in numbers], dtype="object")
@@ -117,6 +118,7 @@ def test_times(typed: str, when: str | None) -> None:
         assert str(values[0]) == when
 
 
+@settings(deadline=None)
 @given(lists(datetimes(min_value=pd.Timestamp("1900-01-01"), max_value=pd.Timestamp("2100-01-01"))))
 def test_iso_times_are_read_back(times: list[object]) -> None:
     column = pd.Series([str(time)[:19] for time in times], dtype="object")
