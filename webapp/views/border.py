@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pandas as pd
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -17,6 +19,7 @@ from webapp.language import say
 from webapp.offices import chosen_area, unit_name, units_to_choose
 from webapp.pages import Page
 from webapp.placements import decided, latest
+from webapp.replies import kept_text
 
 __all__ = ["bp"]
 
@@ -24,14 +27,17 @@ bp = Blueprint("border", __name__, url_prefix="/border")
 
 REASONS = ("tie", "shared_footprint", "near_border", "stray", "outside", "no_place", "manual_lost")
 _ROWS = 30
+_COLUMNS = ("layer", "code", "reason", "micro_grid", "others", "distance_m")
 
 
 @bp.get("")
 @needs("border.decide")
 def show() -> ResponseReturnValue:
     """What waits, filtered by layer and reason; buildings that lie in several micro-grids; the latest decisions."""
-    seen, within = get_seen(), chosen_area()
-    inbox = border_rows(seen, within, decided())
+    within = chosen_area()
+    # every decision makes a new version of the city or of its incidents, so what is kept is never of before one
+    kept = kept_text(f"border {','.join(within)}", lambda: _waiting(within), incidents=True)
+    inbox = pd.DataFrame(json.loads(kept), columns=list(_COLUMNS)).convert_dtypes()
     counts = inbox.groupby(["layer", "reason"]).size()
     for name, allowed in (("layer", ATTACHED), ("reason", REASONS)):
         if request.args.get(name) in allowed:
@@ -43,7 +49,8 @@ def show() -> ResponseReturnValue:
         "border.html", rows=_named(shown.astype(object).where(shown.notna(), None).to_dict("records")), page=page,
         counts=[(layer, reason, int(n)) for (layer, reason), n in counts.items()], chosen=request.args,
         within=request.args.get("within", ""), name=unit_name(within), units=units_to_choose(),
-        decisions=latest(within), done=request.args.get("done", ""), cut=_cut(within), user=get_user(),
+        decisions=latest(within), done=request.args.get("done", ""), user=get_user(),
+        cut=json.loads(kept_text(f"border-cut {','.join(within)}", lambda: _cut(within))),
     )  # fmt: skip
 
 
@@ -101,9 +108,14 @@ def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _cut(within: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+def _waiting(within: tuple[str, ...]) -> str:
+    rows = border_rows(get_seen(), within, decided())[list(_COLUMNS)]
+    return json.dumps(rows.astype(object).where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False)
+
+
+def _cut(within: tuple[str, ...]) -> str:
     """Buildings whose parts belong to several micro-grids."""
     parts = get_seen().columns("buildings", ["code", "part_of", "micro_grid"], within=within)
     parts = parts[parts["part_of"].notna() & parts["micro_grid"].notna()]
     grouped = parts.groupby("part_of")["micro_grid"].agg(lambda codes: sorted(set(codes)))
-    return [(code, units) for code, units in grouped.items() if len(units) > 1]
+    return json.dumps([(code, units) for code, units in grouped.items() if len(units) > 1], ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
 from webapp.offices import ROLES, chosen_area, role_titles, today, unit_name, units_to_choose
 from webapp.pages import Page
+from webapp.replies import kept_text
 
 __all__ = ["bp"]
 
 bp = Blueprint("roster", __name__, url_prefix="/roster")
 
+_COLUMNS = ("name", "role", "area", "from", "to", "phone")
 _ROWS, _BARE = 30, 8
 
 
@@ -37,9 +40,9 @@ def show() -> ResponseReturnValue:
     """Units without a leader, then everybody by area and role; `past=1` shows those who ended too."""
     seen, within, day = get_seen(), chosen_area(), today()
     past = request.args.get("past") == "1"
-    staff = seen.columns(
-        "staff", ["name", "role", "area", "from", "to", "phone"], within=within, as_of=None if past else day
-    )
+    mark = f"{','.join(within)} {day.isoformat()}"
+    kept = kept_text(f"roster {mark} {past}", lambda: _everybody(within, past))
+    staff = pd.DataFrame(json.loads(kept), columns=list(_COLUMNS), dtype="object")
     role, text = request.args.get("role", ""), request.args.get("q", "").strip()[:80]
     roles = sorted({str(one) for one in staff["role"].dropna()}, key=lambda one: (not leads(one), one))
     if role:
@@ -47,12 +50,9 @@ def show() -> ResponseReturnValue:
     if text:
         hit = staff["name"].astype("object").str.contains(text, regex=False, na=False)
         staff = staff[hit | staff["area"].astype("object").str.startswith(text, na=False)]
-    staff = staff.assign(order=staff["role"].map(leads)).sort_values(
-        ["area", "order", "role", "name", "from"], ascending=[True, False, True, True, True]
-    )
     page = Page(len(staff), _ROWS)
     shown = staff.iloc[page.skip : page.skip + _ROWS]
-    bare = leaders(seen, within, day, most=_BARE)
+    bare = json.loads(kept_text(f"roster-bare {mark}", lambda: json.dumps(leaders(seen, within, day, most=_BARE))))
     return render_template(
         "roster.html", rows=_told(shown), page=page, bare=bare["micro_grids"], bare_grids=bare["grids"], past=past,
         roles=roles, role=role, q=text, within=request.args.get("within", ""), name=unit_name(within),
@@ -119,6 +119,15 @@ def download(table: str) -> Response:
         content = io.BytesIO(path.read_bytes())
     kind = "text/csv" if table == "csv" else "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return send_file(content, mimetype=kind, as_attachment=True, download_name=f"roster-{today().isoformat()}.{table}")
+
+
+def _everybody(within: tuple[str, ...], past: bool) -> str:
+    """The staff by area, leaders first: with telephone numbers where the asker's role sees them."""
+    staff = get_seen().columns("staff", list(_COLUMNS), within=within, as_of=None if past else today())
+    staff = staff.assign(order=staff["role"].map(leads)).sort_values(
+        ["area", "order", "role", "name", "from"], ascending=[True, False, True, True, True]
+    )[list(_COLUMNS)]
+    return json.dumps(staff.astype(object).where(staff.notna(), None).to_numpy().tolist(), ensure_ascii=False)
 
 
 def _told(staff: pd.DataFrame) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "street.html", **slow, **moving, within=request.args.get("within", ""), name=unit_name(within),
         city=facts.get("name", ""), day=day.isoformat(), units=units_to_choose(),
-        user=get_user(), most=_MOST, inbox=borders(get_seen(), within, decided()),
+        user=get_user(), most=_MOST,
         stale=facts.get("coverage_stale", ""),
     )
 
@@ -48,6 +48,7 @@ def _slow(within: tuple[str, ...]) -> str:
 
 def _moving(within: tuple[str, ...]) -> str:
     seen, day = get_seen(), today()
-    return json.dumps(
-        {"work": workload(seen, within, day), "rates": incident_rates(seen, within, day)}, ensure_ascii=False
-    )
+    return json.dumps({
+        "work": workload(seen, within, day), "rates": incident_rates(seen, within, day),
+        "inbox": borders(seen, within, decided()),
+    }, ensure_ascii=False)  # fmt: skip
