@@ -27,6 +27,14 @@ PAGES = {
 }  # fmt: skip
 
 
+class Office(Visit):
+    """A person who does not wait for the map before going on."""
+
+    def loaded(self) -> None:
+        self.page.set_default_timeout(60_000)
+        self.page.wait_for_load_state("domcontentloaded")
+
+
 @pytest.fixture(scope="module")
 def office(city: str, serve: Any, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: F811
     """The small city with a facility on a border and a hostile name, served."""
@@ -48,7 +56,7 @@ def office(city: str, serve: Any, tmp_path_factory: pytest.TempPathFactory) -> s
 def test_pages_fit_the_screen_and_complain_of_nothing(
     browser: Any, office: str, role: str, size: str  # noqa: F811
 ) -> None:
-    visit = Visit(browser, office, role, color_scheme="dark" if size == "phone" else "light", **SIZES[size])
+    visit = Office(browser, office, role, color_scheme="dark" if size == "phone" else "light", **SIZES[size])
     page, width = visit.page, SIZES[size]["viewport"]["width"]
     for path in PAGES[role]:
         for lang in ("zh", "en"):
@@ -66,7 +74,7 @@ def test_pages_fit_the_screen_and_complain_of_nothing(
 
 
 def test_a_thing_is_decided_and_put_back_by_hand(browser: Any, office: str) -> None:  # noqa: F811
-    visit = Visit(browser, office, "street_office")
+    visit = Office(browser, office, "street_office")
     page = visit.page
     page.goto(f"{office}/border")
     row = page.locator(".gw-inbox > li", has_text=f"F{CODES[4]}")
