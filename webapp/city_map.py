@@ -23,6 +23,10 @@ from webapp.views.tiles import layers_document
 __all__ = ["city_map", "made_at", "written"]
 
 
+#: What the page of the map offers in its panel.
+TOOLS = ("fullscreen", "mouse_position", "mini_map", "heat", "draw")
+
+
 def city_map(seen: Seen, *, measure: str | None = None, past: str = "", picture: str = "") -> folium.Map:
     """The map of what the person sees.
 
@@ -57,6 +61,7 @@ def _in_tiles(
     return draw_tiles(
         document, **_facts(meta), search=url_for("search.found"), reported=url_for("data.reported"), stale=stale,
         past=past, picture=picture, measure=measure,
+        tools=TOOLS if picture else (),
     )
 
 

@@ -13,15 +13,17 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import folium
+from folium import plugins
 
 from gridmap.maps.documents import page_facts
 from layers.errors import WrongCall
 
 __all__ = [
     "PAINTER", "PLAN_PAGE", "TILES", "TILE_PAGE", "WHOLE", "WORKER", "Asset", "asset", "assets", "install_assets",
-    "kept_text", "outside_links",
+    "kept_text", "outside_links", "tool_assets",
 ]  # fmt: skip
 
 #: Our own files in the order in which a page loads them, after Leaflet. What every page of ours has;
@@ -37,7 +39,7 @@ TILES = (
 #: the page of a city in tiles, with the words of all pages as a script, so that browsers keep them;
 TILE_PAGE = (
     "gridmap-words.js", *TILES, *_APP, "gridmap-citypanel.js", "gridmap-city.js", "gridmap-tilelabels.js",
-    "gridmap-time.js", "gridmap-past.js", "gridmap-picture.js",
+    "gridmap-time.js", "gridmap-past.js", "gridmap-picture.js", "gridmap-tools.js",
     "gridmap-choose.js", "gridmap-base.js",
 )
 #: the page on which a plan is edited;
@@ -50,6 +52,12 @@ _PAINTER = ("gridmap-style.js", "gridmap-paint.js", "gridmap-painter.js")
 #: The page of two plans.
 CHANGE = "gridmap-change.js"
 OWN = (*dict.fromkeys((*WHOLE, *TILE_PAGE[1:], *PLAN_PAGE)), CHANGE, WORKER)
+
+#: Folium's elements that stand in the panel as tools, off until somebody wants them.
+_TOOLS: dict[str, Any] = {
+    "fullscreen": plugins.Fullscreen, "mouse_position": plugins.MousePosition, "mini_map": plugins.MiniMap,
+    "heat": plugins.HeatMap, "draw": plugins.Draw,
+}
 
 STATIC = Path(__file__).parent / "static"
 
@@ -100,6 +108,24 @@ def assets() -> tuple[Asset, ...]:
     texts = "".join((STATIC / name).read_text(encoding="utf-8") for name in _PAINTER)
     painter = Asset(PAINTER, "js", f"self.window = self;\nself.gridmap = {{}};\n{texts}")
     return (*leaflet, *own, facts, painter)
+
+
+@lru_cache(maxsize=1)
+def tool_assets() -> dict[str, tuple[Asset, ...]]:
+    """Scripts and styles of the tools that a page loads only when they are wanted, by tool.
+
+    Examples
+    --------
+    >>> [item.file_name.split(".")[0] for item in tool_assets()["fullscreen"]]
+    ['tool-fullscreen', 'tool-fullscreen']
+    """
+    return {
+        name: tuple(
+            Asset(f"tool-{name}.{kind}", kind, kept_text(url))
+            for kind, links in (("js", plugin.default_js), ("css", plugin.default_css)) for _, url in links
+        )
+        for name, plugin in _TOOLS.items()
+    }
 
 
 def asset(name: str) -> Asset:
@@ -171,6 +197,7 @@ def install_assets(folder: str | os.PathLike[str]) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     manifest = {asset.name: asset.file_name for asset in assets()}
     texts = {asset.file_name: asset.text for asset in assets()}
+    texts |= {asset.file_name: asset.text for found in tool_assets().values() for asset in found}
     texts["manifest.json"] = json.dumps(manifest, indent=2)
     for name, text in texts.items():
         _write_whole(folder / name, text.encode())

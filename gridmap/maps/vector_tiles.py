@@ -12,7 +12,7 @@ from branca.element import Figure
 from folium.map import Layer
 from folium.template import Template
 
-from gridmap.maps.assets import PAINTER, TILE_PAGE, TILES, WORKER, asset
+from gridmap.maps.assets import PAINTER, TILE_PAGE, TILES, WORKER, asset, tool_assets
 from gridmap.maps.elements import CityMap, DataBlock, GridmapApp, OwnAssets
 from gridmap.maps.folium_map import page_config
 from gridmap.maps.tile_style import GROUPS, LEVELS, POINTS, RULES
@@ -121,6 +121,15 @@ class VectorTiles(OwnAssets, Layer):
         super().render(**kwargs)
 
 
+def _tool(name: str, where: str) -> dict[str, Any]:
+    """A tool as the page is told of it: where its scripts and styles are."""
+    found = tool_assets().get(name)
+    if found is None:
+        raise WrongCall(f"a map has no tool {name!r}; there are {', '.join(tool_assets())}")
+    told = {kind: [where + item.file_name for item in found if item.kind == kind] for kind in ("js", "css")}
+    return {"name": name, **told}
+
+
 def draw_tiles(
     document: Mapping[str, Any],
     *,
@@ -139,6 +148,7 @@ def draw_tiles(
     stale: bool = False,
     past: str = "",
     picture: str = "",
+    tools: Sequence[str] = (),
 ) -> folium.Map:
     """The map of a city whose layers come as vector tiles: a page of a few kilobytes, whatever the city's size.
 
@@ -166,6 +176,9 @@ def draw_tiles(
     picture
         Beginning of the address of the map as a picture, such as "/picture.": "png" or "svg" and what is wanted
         (`within`, `measure`, `chosen`, `day`) follow. No links to pictures without it.
+    tools
+        Of `fullscreen`, `mouse_position`, `mini_map`, `heat`, `draw` those that the panel offers. Each is off, and its
+        script is not loaded, until somebody turns it on.
 
     Returns
     -------
@@ -197,6 +210,7 @@ def draw_tiles(
         title=title, lang=lang, measure=measure, households=households, attribution=attribution,
         language_switch=False, ways=ways, notices=notices, incidents=incidents, reported=reported, search=search,
         stale=stale, past=past, picture=picture,
+        tools=[_tool(name, assets) for name in tools],
         layers=[{key: layer.get(key) for key in ("name", "zh", "en", "show")} for layer in layers],
         bounds=document["bounds"], home=document.get("home"), background=document.get("background"),
         values=f"{root}values/{version}/", features=f"{root}feature/{version}/",

@@ -18,6 +18,7 @@
       this.tableTitle = this.tableFold.querySelector("summary");
       if (gm.buildTime) gm.buildTime(this);
       this.buildPast();
+      this.buildTools();
       this.buildPicture();
     }
 

@@ -217,6 +217,8 @@
     },
 
     _place: function (groups, k) {
+      this.groups = groups;
+      if (this.onPlaced) this.onPlaced();
       this._markers.clearLayers();
       this.places = [];
       for (const { things, px, py, count, box } of groups) {

@@ -14,6 +14,7 @@ from shapely.geometry import box
 
 from gridmap.maps import draw, write_page
 from gridmap.maps.vector_tiles import draw_tiles
+from layers.errors import WrongCall
 from tests.gridmap.maps.test_tile_page import Opened, browser  # noqa: F401  # fixture
 from tests.gridmap.maps.tile_site import Site
 
@@ -119,3 +120,40 @@ def test_in_one_file(browser: Any, tmp_path: Path, feature: str) -> None:  # noq
     work(page, feature)
     assert [text for text in complaints if "willReadFrequently" not in text] == []
     context.close()
+
+
+#: tool of the panel -> what it puts on the map
+TOOLS = {
+    "fullscreen": ".leaflet-control-zoom-fullscreen", "mouse_position": ".leaflet-control-mouseposition",
+    "mini_map": ".leaflet-control-minimap .gm-tile", "heat": ".leaflet-heatmap-layer",
+    "draw": ".leaflet-draw-draw-rectangle",
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_of_the_panel_comes_when_it_is_wanted(browser: Any, site: Site, tool: str) -> None:  # noqa: F811
+    site.page = lambda: draw_tiles(site.document, title="城", tools=tuple(TOOLS))
+    site.requests.clear()
+    opened = Opened(browser, site)
+    page = opened.page
+    assert not [path for path in site.requests if "tool-" in path]  # nothing of them is loaded with the page
+    page.locator(".gm-fold-tools summary").click()
+    assert page.locator(".gm-fold-tools input:checked").count() == 0
+    page.locator(f"[data-tool={tool}]").check()
+    page.wait_for_selector(TOOLS[tool], state="attached")
+    assert {path.split("/")[1].split(".")[0] for path in site.requests if "tool-" in path} == {f"tool-{tool}"}
+    if tool in ("draw", "mouse_position"):
+        work(page, tool)
+    if tool == "heat":
+        page.wait_for_function(
+            "() => { const c = document.querySelector('.leaflet-heatmap-layer');"
+            " return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(value => value > 0); }")
+        assert not page.locator(".gm-cluster").first.is_visible()
+    page.locator(f"[data-tool={tool}]").uncheck()
+    page.wait_for_selector(TOOLS[tool], state="detached")
+    opened.leave()
+
+
+def test_a_tool_that_there_is_not_is_told(site: Site) -> None:
+    with pytest.raises(WrongCall, match="mini_map"):
+        draw_tiles(site.document, tools=["telescope"])
