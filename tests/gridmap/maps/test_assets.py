@@ -99,6 +99,7 @@ def test_every_word_that_the_scripts_ask_for_stands_in_both_languages() -> None:
     own = set(re.findall(r"""\bt\("([\w.]+)\"""", editor))
     own |= {f"mode.{mode}" for mode in ("building", "cell", "block", "micro_grid", "lasso")}
     own |= {"good", "warned", "refused", "said.move", "said.merge", "said.divide", "keys"}
+    own |= {"lock", "unlock", "locks", "unlocks"}
     assert own == set(plan_words())
     for key, texts_of in {**words(), **plan_words()}.items():
         assert set(texts_of) == set(LANGUAGES) and all(texts_of.values()), key
