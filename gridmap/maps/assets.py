@@ -195,9 +195,9 @@ def install_assets(folder: str | os.PathLike[str]) -> dict[str, str]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = {asset.name: asset.file_name for asset in assets()}
-    texts = {asset.file_name: asset.text for asset in assets()}
-    texts |= {asset.file_name: asset.text for found in tool_assets().values() for asset in found}
+    all_of_them = (*assets(), *(asset for found in tool_assets().values() for asset in found))
+    manifest = {asset.name: asset.file_name for asset in all_of_them}
+    texts = {asset.file_name: asset.text for asset in all_of_them}
     texts["manifest.json"] = json.dumps(manifest, indent=2)
     for name, text in texts.items():
         _write_whole(folder / name, text.encode())
