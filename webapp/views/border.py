@@ -26,7 +26,7 @@ __all__ = ["bp"]
 bp = Blueprint("border", __name__, url_prefix="/border")
 
 REASONS = ("tie", "shared_footprint", "near_border", "stray", "outside", "no_place", "manual_lost")
-_ROWS = 30
+_ROWS = 15
 _COLUMNS = ("layer", "code", "reason", "micro_grid", "others", "distance_m")
 
 
