@@ -6,9 +6,11 @@
 
 Works on a copy: invented incidents are added, tiles are made, the web service is started on a free port. The naive page
 is `folium.GeoJson` with a style function and a tooltip, its scripts served from this machine too, all files gzipped.
-Two screens: 1440x900, and 390x844 at two pixels a point with the processor slowed four times. Every page is opened
-cold in a fresh context, `--rounds` times; the middle value is told, and the load of the machine beside it: times of the
-clock grow with the load, CPU times (of the page's main thread, until what is in view is painted) and ratios much less.
+Three screens: 1440x900; 390x844 at two pixels a point with the processor slowed four times, by the browser's own
+switch, which slows the page's main thread alone; and the same with the workers that unpack and paint slowed as much,
+each by waiting three times as long as it worked. Every page is opened cold in a fresh context, `--rounds` times; the
+middle value is told, and the load of the machine beside it: times of the clock grow with the load, CPU times (of the
+page's main thread, and of the painters) and ratios much less.
 Drags of a Leaflet map with nothing on it tell what the machine allows. Other hosts are counted: there are none.
 """
 
@@ -42,11 +44,35 @@ from gridmap.stores import open_store
 
 PASSWORD = "bench-mark-1"
 MEASURES = ("residents", "compactness", "area_m2", "households")
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+#: Screen -> options of the context, how often slower its main thread is, and its workers.
 SCREENS = {
-    "desktop": ({"viewport": {"width": 1440, "height": 900}}, 1),
-    "phone": ({"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True,
-               "is_mobile": True}, 4),
+    "desktop": ({"viewport": {"width": 1440, "height": 900}}, 1, 1),
+    "phone": (PHONE, 4, 1),
+    "phone with slow workers": (PHONE, 4, 4),
 }
+#: What makes a worker of ours slower: after each stretch of work, and before each answer, it waits.
+SLOWED = """
+(() => {
+  const post = self.postMessage.bind(self);
+  let begun = 0;
+  const idle = () => {
+    const until = performance.now() + (SLOWER - 1) * (performance.now() - begun);
+    while (performance.now() < until);
+    begun = performance.now();
+  };
+  self.postMessage = (message, handed) => { if (begun) idle(); post(message, handed); };
+  const content = Response.prototype.arrayBuffer;
+  Response.prototype.arrayBuffer = async function () {
+    const found = await content.call(this);
+    begun = performance.now();
+    return found;
+  };
+  if (!self.gridmap) return;
+  const work = gridmap.Painter.prototype.work;
+  gridmap.Painter.prototype.work = function () { begun = performance.now(); work.call(this); idle(); begun = 0; };
+})();
+"""
 #: Frames between the browser's pictures, in milliseconds, while the mouse drags.
 FRAMES = """() => { window.frames_ = []; let last = performance.now(); const step = (now) => {
   window.frames_.push(now - last); last = now; window.rolling = requestAnimationFrame(step); };
@@ -124,8 +150,12 @@ class Visit:
     """One cold visit: a fresh context, its bytes, times and frames."""
 
     def __init__(self, browser: Any, screen: str, state: Any, url: str, ready: str) -> None:
-        options, slower = SCREENS[screen]
+        options, slower, workers = SCREENS[screen]
         self.context = browser.new_context(**options, storage_state=state, locale="zh-CN")
+        if workers > 1:
+            self.longer = SLOWED.replace("SLOWER", str(workers))
+            for script in ("gridmap-mvt", "gridmap-tile-painter"):
+                self.context.route(f"**/{script}.*.js", self._slow)
         self.page = self.context.new_page()
         self.page.set_default_timeout(180_000)
         self.talk = self.context.new_cdp_session(self.page)
@@ -152,6 +182,10 @@ class Visit:
         if not url.startswith(("data:", "blob:")):
             self.requests += 1
             self.foreign += home not in url
+
+    def _slow(self, route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text() + self.longer)
 
     def heap(self) -> float:
         """Megabytes of the JavaScript heap after a collection."""
@@ -183,28 +217,38 @@ class Visit:
 
     def switches(self, where: str) -> dict[str, float]:
         """How long other colours take, from the choice to what is in view painted: by the clock, and of the CPU."""
-        clock, cpu = [], []
+        clock, cpu, painters = [], [], []
         for name in MEASURES * 2:
-            before = self.cpu()
+            before, spent = self.cpu(), self.page.evaluate("() => gridmap.app.tiles.painters.spent")
             self.page.evaluate("name => gridmap.app.setMeasure(name)", name)
             cpu.append(self.cpu() - before)
+            painters.append(self.page.evaluate("() => gridmap.app.tiles.painters.spent") - spent)
             clock.append(self.page.evaluate("() => gridmap.app.switched"))
             settle(self.page)
-        return {f"switch ms, {where}": statistics.median(clock), f"switch CPU ms, {where}": statistics.median(cpu)}
+        return {
+            f"switch ms, {where}": statistics.median(clock), f"switch CPU ms, {where}": statistics.median(cpu),
+            f"switch painters' ms, {where}": statistics.median(painters),
+        }
 
     def close(self) -> None:
         self.context.close()
 
 
+#: How many of the units that are coloured lie in the window.
+IN_VIEW = """() => {
+  const { map, tiles, level } = gridmap.app, { min, max } = map.getPixelBounds();
+  return [...tiles.middles(level).values()].filter(([x, y]) => x > min.x && x < max.x && y > min.y && y < max.y).length;
+}"""
 TILE_READY = "() => performance.getEntriesByName('gridmap:first').length > 0"
 #: A polygon on the screen: Folium draws them as paths of an SVG.
 NAIVE_READY = "() => document.querySelectorAll('path.leaflet-interactive').length > 100"
 
 
 def settle(page: Any) -> None:
-    """Until nothing is being painted or fetched."""
+    """Until nothing is being painted or fetched, and the words are written."""
     page.wait_for_selector(".gm-app[data-loaded=yes]", state="attached")
-    page.wait_for_function("() => gridmap.painting() === 0 && gridmap.app.tiles.store.waiting.size === 0")
+    page.wait_for_function(
+        "() => gridmap.painting() === 0 && gridmap.app.tiles.store.waiting.size === 0 && !gridmap.app._words")
 
 
 def measure_tiles(browser: Any, screen: str, state: Any, url: str) -> dict[str, float]:
@@ -219,10 +263,23 @@ def measure_tiles(browser: Any, screen: str, state: Any, url: str) -> dict[str, 
     page.evaluate("() => gridmap.app.map.setZoom(15, {animate: false})")
     page.wait_for_function("() => gridmap.app.shownLevel === 'micro_grids'")
     settle(page)
-    found |= visit.switches("micro-grids of the whole view")
+    found["micro-grids in view"] = page.evaluate(IN_VIEW)
+    found |= visit.switches("micro-grids")
     found["drag p95 ms"] = visit.drag()
     settle(page)
     found["heap MB, after a tour"] = visit.heap()
+    # more than the page ever shows at once: micro-grids as far out as tiles hold them
+    page.evaluate("""() => {
+      const { map, tiles } = gridmap.app;
+      tiles.options.unitPixels = 1;
+      map.setZoom(tiles.info.get("micro_grids").minzoom + 1, {animate: false});
+      return gridmap.app.followLevel();
+    }""")
+    page.wait_for_function("() => gridmap.app.shownLevel === 'micro_grids'")
+    page.evaluate("() => gridmap.app.tiles.reload()")
+    settle(page)
+    found["micro-grids in view, all at once"] = page.evaluate(IN_VIEW)
+    found |= visit.switches("all at once")
     page.evaluate("() => [gridmap.app.tiles, gridmap.app.labels, gridmap.app.points].forEach(layer => layer.remove())")
     found["drag p95 ms, nothing on the map"] = visit.drag()
     found["other hosts"] = visit.foreign
@@ -296,8 +353,11 @@ def main() -> None:
                 ours, naive = [], []
                 for _ in range(options.rounds):  # by turns, so that both meet the same machine
                     ours.append(measure_tiles(browser, screen, state, url))
-                    naive.append(measure_naive(browser, screen, f"http://127.0.0.1:{files.server_port}/{page_file.name}"))
-                found[screen] = {"gridmap": middle(ours), "naive": middle(naive)}
+                    if SCREENS[screen][2] == 1:  # the naive page has no workers
+                        naive.append(
+                            measure_naive(browser, screen, f"http://127.0.0.1:{files.server_port}/{page_file.name}"))
+                found[screen] = {"gridmap": middle(ours), "naive": middle(naive) if naive else {}}
+                print(f"load average {os.getloadavg()[0]:.1f} after the {screen}", file=sys.stderr, flush=True)
             browser.close()
     finally:
         service.terminate()
