@@ -4,7 +4,7 @@
    In:  {what: "rules", rules, groups} first; {what: "theme", theme}; {what: "values", level, keys, classes};
         {what: "groups", layer, keys}; {what: "tiles", tiles: [[key, layer]]}; {what: "forget", keys}; {what: "stop", id};
         {what: "paint", id, rules: [indices], parts: {name: {key, at}}, view: {zoom, level, box}, ratio, order, ground}.
-        What has the lowest `order` is painted first. `box` is the part of the tile that is wanted, in pixels; `ground`
+        What has the lowest `order` is painted first, below 0 at once; both sheets of a tile have the same. `box` is the part of the tile that is wanted, in pixels; `ground`
         is laid under it where the picture is to cover what was there.
    Out: {id, picture, took}: an ImageBitmap, or a canvas on the page; milliseconds. */
 (function (gm) {
@@ -19,6 +19,7 @@
       this.values = new Map();
       this.groups = new Map();
       this.queue = [];
+      this.last = null; // the job that was worked on
       this.awake = false;
       this.channel = new MessageChannel();
       this.channel.port1.onmessage = () => this.work();
@@ -49,10 +50,17 @@
     add(message) {
       const parts = new Map(Object.entries(message.parts).map(([name, { key, at }]) => [name, { layer: this.layers.get(key), at }]));
       this.queue.push({ ...message, took: 0, steps: this.steps(message, parts) });
-      this.queue.sort((a, b) => a.order - b.order);
       if (this.awake) return;
       this.awake = true;
       this.next();
+    }
+
+    /* What is painted next: what somebody waits for at once, what is begun, the other sheet of its tile, the nearest. */
+    pick() {
+      const { last, queue } = this;
+      const rank = (job) => (job.order < 0 ? job.order : job === last ? -0.2 : last && job.order === last.order ? -0.1 : job.order);
+      this.last = queue.reduce((best, job) => (rank(job) < rank(best) ? job : best));
+      return this.last;
     }
 
     next() {
@@ -63,7 +71,7 @@
     work() {
       const end = performance.now() + (gm.busy ? SLICE_BUSY : SLICE);
       for (let now = performance.now(); this.queue.length && now < end;) {
-        const job = this.queue[0];
+        const job = this.pick();
         let step;
         try {
           step = job.steps.next();
