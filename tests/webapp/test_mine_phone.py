@@ -264,8 +264,7 @@ def test_another_account_sees_nothing_of_the_first(browser: Any, served: Served)
     assert len(caches(page)) == 1 and caches(page) != first
     assert phone.name() == "微网格" + CODES[-2]
     assert page.locator(".gwm-report").count() == 0 and "先报的一件" not in page.content()
-    page.evaluate("() => gridmap.app.send()")
-    page.wait_for_timeout(800)
+    page.evaluate("() => gwQueue.send({session: '/mine/session', send: '/incidents'})")
     assert served.texts() == []  # never under another account
     phone.context.set_offline(True)
     page.goto(f"{served.address}/mine#at={CODES[0]}")
