@@ -181,7 +181,19 @@ def test_an_incident_of_a_file_begins_where_the_file_left_it(store: SqlStore, co
     assert move.facts["status"] == before[0]
     other = "reopen" if begins == "closed" else "close"
     desk.make_move(store, code, other, by=ROOT)
-    assert (status(store, code)[1] is None) == (other == "reopen")
+    now, closed_at = status(store, code)
+    assert (now, closed_at is None) == (("reported", True) if other == "reopen" else ("closed", False))
+
+
+def test_a_layer_written_by_who_did_not_know_of_a_report_has_it(store: SqlStore) -> None:
+    before = store.read("incidents")
+    code = desk.report(store, by=LI, category="dispute", x=50, y=50)
+    desk.close(store, code, by=LI)
+    desk.close(store, "f1", by=LI)
+    store.write("incidents", before)
+    assert status(store, code)[0] == status(store, "f1")[0] == "closed" and store.count("incidents") == 4
+    assert settle(store, nearest_m=50.0) == 1 and settle(store, nearest_m=50.0) == 0
+    assert store.read("incidents").set_index("code").loc[code, "micro_grid"] == EAST
 
 
 def test_the_same_key_is_the_same_report_for_one_account(store: SqlStore) -> None:
