@@ -64,6 +64,13 @@ evil => {
 """
 
 
+#: Boxes of the page whose text runs out of them.
+WIDER = """
+() => ['.gm-scroll', '.gm-card-scroll', '.gm-head', '.gm-card-head'].filter(name =>
+    [...document.querySelectorAll(name)].some(box => box.scrollWidth > box.clientWidth + 1))
+"""
+
+
 @pytest.fixture(scope="module")
 def hostile(city: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, set[str]]]:
     path = tmp_path_factory.mktemp("hostile") / "city.gpkg"
@@ -189,6 +196,7 @@ def test_the_map_in_tiles_shows_it_as_typed(browser: Any, hostile_address: str, 
             page.evaluate("([layer, id]) => gridmap.app.open(layer, id)", [layer, number])
             assert page.locator(".gm-card").is_visible(), layer
             look(f"card of {layer}")
+            assert page.evaluate(WIDER) == [], layer
             page.evaluate("() => gridmap.app.close()")
     # the pointer, and the keyboard
     box = page.locator(".gm-map").bounding_box()

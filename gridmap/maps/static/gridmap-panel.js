@@ -18,7 +18,7 @@
       const { app } = this;
       const t = (key, values) => gm.t(app, key, values);
       this.handle = h("button", { type: "button", class: "gm-handle", "aria-label": t("sheet"), onclick: () => app.sheet.next() });
-      this.title = h("h1", { class: "gm-title" }, app.config.title || t("map"));
+      this.title = h("h1", { class: "gm-title", title: app.config.title || null }, app.config.title || t("map"));
       this.subtitle = h("p", { class: "gm-subtitle" });
       this.search = this.searchBox(t);
       this.select = h("select", { id: `${app.root.id}-measure`, onchange: () => app.setMeasure(this.select.value) });
