@@ -188,3 +188,27 @@ def test_a_city_covered_by_a_norm_of_its_own_is_held_to_that(tmp_path: Path) -> 
     ground = ground_of(city)
     told = ground.ask([Step(what="add", name="canteen", place=on_street(ground, 1000))]).facts()[0]
     assert told["norm_m"] == 500 and told["before"]["covered"] == 60
+
+
+def test_where_nobody_has_mapped_what_looks_like_a_gap_is_unknown(tmp_path: Path) -> None:
+    city = long_street(tmp_path / "street.gpkg")
+    far = "330483001002001001"
+    with open_store(city) as store:
+        homes, units, known = (store.read(name) for name in ("buildings", "micro_grids", "facilities"))
+        more = homes.iloc[:1].assign(code="b9", micro_grid=far, households=4000)
+        homes = pd.concat([homes.assign(households=homes["households"] * 40), more], ignore_index=True)
+        homes.loc[homes["code"] == "b9", "geometry"] = shapely.Point(5000, 0)
+        units = pd.concat([units, units.iloc[:1].assign(code=far, parent=far[:15])], ignore_index=True)
+        # everything that is mapped stands in the first community
+        shops = pd.concat([known.assign(code=f"s{n}", kind="shops") for n in range(60)], ignore_index=True)
+        store.write_all([("buildings", homes), ("micro_grids", units),
+                         ("facilities", pd.concat([known, shops], ignore_index=True))])
+    ground = ground_of(city)
+    lon, lat = on_street(ground, 800)
+    found, same = ground.ask([Step(what="add", name="canteen", place=(lon, lat))]), what_if(city, add=["canteen@800,0"])
+    assert found.facts()[0]["unknown"] == 4000 and found.facts()[0]["households"] == 4000 + 210 * 40
+    columns = ["code", "kind", "status_before", "coverage_before", "unknown_households_after", "status_after"]
+    pd.testing.assert_frame_equal(
+        found.units.sort_values("code", ignore_index=True)[columns],
+        same.units.sort_values("code", ignore_index=True)[columns], check_dtype=False,
+    )

@@ -22,6 +22,7 @@ from webapp.city_map import city_map, lived_in, made_at
 from webapp.grounds import State, get_grounds
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, translations
+from webapp.replies import kept_text
 from webapp.scenarios import get_scenarios
 
 __all__ = ["bp"]
@@ -164,14 +165,19 @@ def _units(found: Answer) -> list[dict[str, Any]]:
     rows = rows[(rows["level"] == "communities") & rows["changed"]]
     if not len(rows):
         return []
-    names = get_seen().read("communities")
-    named = dict(zip(names["code"], names["name"], strict=True)) if "name" in names else {}
+    named = json.loads(kept_text("community names", _names))
     told = [
         {"code": row.code, "name": named.get(row.code) or row.code, "kind": row.kind, "households": int(row.households),
          "before": int(row.covered_before or 0), "after": int(row.covered_after or 0)}
         for row in rows.fillna({"covered_before": 0, "covered_after": 0}).itertuples()
     ]
     return sorted(told, key=lambda one: (-abs(one["after"] - one["before"]), one["code"]))[:_MOST_UNITS]
+
+
+def _names() -> str:
+    """Names of communities by code."""
+    rows = get_seen().read("communities")
+    return json.dumps(dict(zip(rows["code"], rows["name"], strict=True)) if "name" in rows else {}, ensure_ascii=False)
 
 
 def _place(ground: Ground, step: Step, reach: tuple[str, ...]) -> dict[str, Any]:
