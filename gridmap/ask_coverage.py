@@ -141,13 +141,13 @@ def where_people_live(store: Any) -> list[float] | None:
         return None
     points = units.geometry.representative_point()
     weight = pd.to_numeric(units["households"]).to_numpy(dtype="float64")
-    box = []
-    for values in (points.x.to_numpy(), points.y.to_numpy()):
+    box, bounds = [], units.total_bounds
+    for values, least, most in ((points.x.to_numpy(), bounds[0], bounds[2]), (points.y.to_numpy(), *bounds[1::2])):
         order = np.argsort(values)
         share = np.cumsum(weight[order]) / weight.sum()
         low, high = (float(values[order][min(np.searchsorted(share, at), len(order) - 1)]) for at in (0.01, 0.99))
         edge = max(0.1 * (high - low), 150.0)
-        box.append((low - edge, high + edge))
+        box.append((max(low - edge, least), min(high + edge, most)))
     (west, east), (south, north) = box
     corners = gpd.GeoSeries(gpd.points_from_xy([west, east], [south, north]), crs=store.crs).to_crs(4326)
     return [round(value, 6) for point in corners for value in (point.x, point.y)]
