@@ -15,7 +15,6 @@ from gridmap.maps.elements import CityMap
 from gridmap.maps.geojson import safe_json, to_geojson
 from gridmap.maps.page import page_parts
 from gridmap.roles import may
-from gridmap.stores import open_store
 from gridmap.uploads import Job, Uploads
 from layers.datum import DATUMS
 from layers.errors import GridmapError, MoveNotAllowed, NotFound, WrongCall
@@ -311,8 +310,7 @@ def _degrees(said: str) -> list[float]:
 
 def _stale() -> bool:
     """Whether coverage is being made anew."""
-    with open_store(current_app.config["CITY"]) as store:
-        return bool(store.meta().get("coverage_stale", ""))
+    return bool(get_seen().meta().get("coverage_stale", ""))
 
 
 def _map(job: Job) -> Any:
