@@ -205,7 +205,7 @@ def test_findings_are_filtered_and_safe_in_a_spreadsheet(clients: dict[str, Flas
     page = clients["admin"].get("/findings?level=note").text
     assert "道路缺少名称" in page and "界990101" not in page
     table = clients["admin"].get("/findings.csv")
-    assert table.data.startswith("﻿layer,".encode())
+    assert table.data.startswith("\ufeff图层,".encode())
     assert "'=1+1" in table.text and ",=1+1" not in table.text
 
 
