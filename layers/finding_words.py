@@ -38,7 +38,7 @@ def _plain() -> Mapping[str, str]:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Patterns with values, those with most fixed text first: '{0} has {1}' fits much."""
+    """Patterns with values, those with most fixed text first: 'code {0}: {1}' fits much."""
     found = [(en, zh) for en, zh in _words()["says"] if "{" in en]
     found.sort(key=lambda pair: -len(re.sub(r"\{\d\}", "", pair[0])))
     return [(re.compile(re.sub(r"\\\{\d\\\}", "(.*?)", re.escape(en)), re.DOTALL), zh) for en, zh in found]

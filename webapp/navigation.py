@@ -23,6 +23,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "data": ("uploads.show", "export.show", "findings.show"),
     "admin": ("admin.show", "users.show"),
 }
+#: Entries of some roles only: others may open the page, but it is not theirs.
+_THEIRS = {"mine.show": ("grid_leader", "grid_member")}
 #: With no more entries than this they stand side by side, without groups.
 _FLAT = 4
 
@@ -50,7 +52,8 @@ def entries() -> list[tuple[str, list[Entry]]]:
 
 def _own(endpoints: tuple[str, ...]) -> Iterator[Entry]:
     for endpoint in endpoints:
-        if endpoint not in current_app.view_functions:
+        theirs = _THEIRS.get(endpoint)
+        if endpoint not in current_app.view_functions or (theirs and get_user().role not in theirs):
             continue
         right = right_of(current_app, endpoint)
         if right == PUBLIC or (right is not None and may(get_user(), right)):

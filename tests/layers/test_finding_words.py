@@ -31,7 +31,7 @@ BUILT = (
     "F1 has no place (empty geometry)", "F1 lies 900.0 m from the nearest micro-grid",
     "F1 lies too far from every micro-grid", "code 12: a boundary above parts it", "code 12: does not begin with 13",
     "day and month cannot be told apart (04/05/2024)", "some dates have the day first and some the month",
-    "times carry a time zone", "no name", "no kind", "no category", "not area", "甲 has 3,300 households",
+    "times carry a time zone", "no name", "no kind", "no category", "not area",
     "the shared ground counts to 甲", "nothing else is left of 甲: each has half of the ground",
     "read as empty; mend them in the spreadsheet", "read as empty; open the workbook and save it",
     "a.csv: city.toml takes facilities from elsewhere or skips it",
@@ -41,7 +41,7 @@ BUILT = (
 
 
 #: A file and why it was not read, the kinds that a layer allows: `BUILT` and a test of their own have them all.
-PIECES = ("«0»: «2»", "not «1»")
+PIECES = ("«0»: «2»", "not «1»", "«0» has «2»")
 
 
 def texts(node: ast.expr) -> list[str] | None:
@@ -94,6 +94,14 @@ def test_every_written_finding_has_both_languages() -> None:
 def test_sentences_built_in_pieces(at: int) -> None:
     assert CHINESE.search(re.sub("[甲乙某路号]", "", say_sentence(BUILT[at], "zh"))), BUILT[at]
     assert say_sentence(BUILT[at], "en") == BUILT[at]
+
+
+@pytest.mark.parametrize("over", ["households", "residents", "both"])
+def test_a_crowded_community_is_told_in_chinese_alone(over: str) -> None:
+    parts = ["3,056 households (the norm is at most 3,000)", "10,398 residents (the norm is at most 10,000)"]
+    chosen = parts if over == "both" else [part for part in parts if over in part]
+    said = say_sentence(f"老埠社区 has {' and '.join(chosen)}", "zh")
+    assert not re.search("[a-z]", said) and said.startswith("老埠社区 有 "), said
 
 
 def test_every_kind_of_geometry_is_said() -> None:
