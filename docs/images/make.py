@@ -45,6 +45,15 @@ def main() -> None:
             page.close()
         page = log_in(browser, address, "leader", PHONE, "zh")
         page.screenshot(path=HERE / "leader_phone_zh.png")
+        code = page.evaluate("() => new URLSearchParams(location.hash.slice(1)).get('at') || ''")
+        page.close()
+        page = log_in(browser, address, "street", DESKTOP, "zh")
+        page.goto(f"{address}/street", wait_until="networkidle")
+        page.screenshot(path=HERE / "street_desktop_zh.png")
+        if code:
+            page.set_viewport_size({"width": 900, "height": 1220})
+            page.goto(f"{address}/card/{code}", wait_until="networkidle")
+            page.locator(".gw-sheet").screenshot(path=HERE / "notice_zh.png")
         page.close()
         browser.close()
 

@@ -37,6 +37,7 @@ _MARK = "# gridmap demo"
 #: Accounts for trying the web service. An area that exists only after the build is None, and `pick` says which.
 _ACCOUNTS: tuple[dict[str, str | None], ...] = (
     {"name": "leader", "password": "demo-leader", "role": "grid_leader", "area": None, "pick": "micro_grid"},
+    {"name": "member", "password": "demo-member", "role": "grid_member", "area": None, "pick": "grid"},
     {"name": "street", "password": "demo-street", "role": "street_office", "area": STREET[0], "pick": None},
     {"name": "planner", "password": "demo-planner", "role": "planner", "area": DISTRICT[0], "pick": None},
     {"name": "admin", "password": "demo-admin", "role": "admin", "area": "", "pick": None},

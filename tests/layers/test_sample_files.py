@@ -111,7 +111,7 @@ def test_nothing_of_the_user_s_is_written_over(tmp_path):
 
 def test_accounts_fit_their_roles(made):
     accounts = {account["role"]: account for account in made.accounts}
-    assert set(accounts) == set(ROLES) - {"grid_member"}
+    assert set(accounts) == set(ROLES)
     for account in accounts.values():
         assert len(str(account["password"])) >= 8
         if account["pick"] is None:
