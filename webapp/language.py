@@ -39,6 +39,12 @@ def say(key: str, **values: Any) -> str:
     return translations()[current()][key].format(**values)
 
 
+def say_of(beginning: str, name: str) -> str:
+    """A word of the pages for a name of the data; the name itself where there is no word for it."""
+    key = f"{beginning}{name}"
+    return say(key) if key in translations()[current()] else str(name)
+
+
 def other_language() -> str:
     """The address of this page in the other language."""
     other = LANGUAGES[1 - LANGUAGES.index(current())]
@@ -57,7 +63,10 @@ def init_app(app: Flask) -> None:
         def titled(thing: Any) -> str:
             return str(thing[lang] if isinstance(thing, dict) else getattr(thing, lang))
 
+        def layer_title(name: str) -> str:
+            return titled(LAYERS[name]) if name in LAYERS else str(name)
+
         return {
-            "say": say, "lang": lang, "titled": titled, "layers": LAYERS, "roles": ROLE_TITLES,
-            "other_language": other_language,
+            "say": say, "say_of": say_of, "lang": lang, "titled": titled, "layers": LAYERS, "layer_title": layer_title,
+            "roles": ROLE_TITLES, "other_language": other_language,
         }

@@ -168,10 +168,10 @@ def test_a_part_of_the_city_may_have_its_own_band(city: Path) -> None:
 
 
 def test_somebody_elses_change_is_not_written_over(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def meanwhile(store: object, outcome: object, *, version: str, **_: object) -> None:
+    def meanwhile(store: object, outcome: object, **told: object) -> None:
         with open_store(city) as other:
             other.write("green", other.read("green"))
-        keep_outcome(store, outcome, version=version)  # type: ignore[arg-type]
+        keep_outcome(store, outcome, **told)  # type: ignore[arg-type]
 
     monkeypatch.setattr("gridmap.replan.keep_outcome", meanwhile)
     before = read(city, "micro_grids")

@@ -34,6 +34,7 @@ EXEMPT = {
     **{name: {"code", "level"} for name in ("coverage_levels", "coverage_hours", "completeness")},
     # a hash and a time are shown by their beginnings; the layer and the level of a finding are words of our own
     "findings": {"layer", "level", "code"},
+    "border_inbox": {"micro_grid", "grid", "community", "others"},  # codes of the units beside it
 }
 _UNITS: dict[str, tuple[str, ...]] = {
     "districts": (DISTRICT,), "streets": STREETS, "communities": COMMUNITIES, "grids": GRIDS, "micro_grids": CODES,

@@ -91,7 +91,7 @@ TABLE: dict[str, tuple[str, Any]] = {
     "uploads.show": ("data.import", OWN), "uploads.receive": ("data.import", PRIVATE),
     **dict.fromkeys(
         ("uploads.look", "uploads.state", "uploads.file", "uploads.read_again", "uploads.again", "uploads.bring_in",
-         "uploads.discard"), ("data.import", PRIVATE)),
+         "uploads.place", "uploads.discard"), ("data.import", PRIVATE)),
     "uploads.undo": ("data.import", OWN),
     "findings.show": ("findings.view", OWN), "findings.table": ("findings.view", OWN),
     # administrators

@@ -321,7 +321,7 @@ def test_an_export_is_downloaded(browser: Any, address: str, tmp_path: Path) -> 
     page.goto(f"{address}/export")
     page.select_option("[data-scope]", STREETS[0])
     page.click("[data-look]")
-    page.wait_for_selector(".gw-piece table")
+    page.wait_for_selector(".gw-piece > .gw-scroll table")
     page.select_option("#encoding", "utf-8")
     page.locator("main button[type=submit]").click()
     page.wait_for_url("**/export/jobs/*")

@@ -132,7 +132,7 @@ def test_every_column_of_text_is_filled(hostile: tuple[Path, dict[str, set[str]]
     # what is left out names units or joins tables
     assert {name.split(".")[1] for name in lacking} <= {
         "code", "parent", "micro_grid", "grid", "community", "old_code", "new_code", "area", "import", "before",
-        "level", "layer", "sha256", "at", "undone_at",
+        "level", "layer", "sha256", "at", "undone_at", "others",
     }
     with open_store(path) as store:
         assert set(store.read("roads")["name"]) == {told("roads", "name")}

@@ -192,14 +192,14 @@ def test_the_worker_is_ours_and_may_be_asked_at_the_root(app: Flask) -> None:
     assert "manifest-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
-def test_a_city_in_tiles_and_one_without_have_the_page(city: str, tmp_path: Path, app: Flask) -> None:
+def test_a_city_in_tiles_and_one_without_have_the_page(city: str, tmp_path: Path) -> None:
     from gridmap.city_tiles import make_tiles
     from webapp import create_app
 
-    whole = log_in(app, "grid_leader").get("/mine").text
-    assert "/data/micro_grids.geojson" in whole
     copy = tmp_path / "city.gpkg"
     shutil.copy(city, copy)
+    whole = log_in(create_app(copy, INSTANCE=tmp_path / "i", TESTING=True), "grid_leader").get("/mine").text
+    assert "/data/micro_grids.geojson" in whole
     make_tiles(copy)
     tiled = log_in(create_app(copy, INSTANCE=tmp_path / "i", TESTING=True), "grid_leader").get("/mine").text
     assert "gridmap-city." in tiled and "/data/micro_grids.geojson" not in tiled

@@ -562,30 +562,29 @@ def test_hostile_text_is_shown_as_typed(browser: Any, hostile_city: str, tmp_pat
     made.close()
 
 
-def test_by_http_reports_wait_too_and_the_page_says_what_is_missing(chromium: str, served: Served) -> None:
+def test_by_http_reports_wait_too_and_the_page_says_what_is_missing(
+    browser: Any, chromium: str, served: Served,  # noqa: F811
+) -> None:
     """No service worker, no locks, no randomUUID, no place: browsers give those to https and to this machine alone."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP city.test 127.0.0.1"],
-        )
-        phone = Phone(opened, served.address.replace("127.0.0.1", "city.test")).loaded()
-        page = phone.page
-        has = page.evaluate("() => [isSecureContext, 'serviceWorker' in navigator, 'randomUUID' in crypto]")
-        assert has == [False, False, False]
-        assert "不是 https" in str(page.locator(".gwm-kept").text_content())
-        page.click(".gwm-tool-locate")
-        assert "https" in str(page.locator(".gwm-found").text_content())
-        page.click(".gwm-found .gm-close")
-        phone.context.set_offline(True)
-        phone.report("扶手松脱")
-        assert page.locator(".gwm-report-waiting").count() == 1
-        phone.context.set_offline(False)
-        page.wait_for_function(SENT_AT + " === 1")
-        page.reload()
-        phone.loaded()
-        assert served.texts() == ["扶手松脱"]
-        phone.context.close()
-        opened.close()
+    opened = browser.browser_type.launch(
+        executable_path=chromium,
+        args=["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP city.test 127.0.0.1"],
+    )
+    phone = Phone(opened, served.address.replace("127.0.0.1", "city.test")).loaded()
+    page = phone.page
+    has = page.evaluate("() => [isSecureContext, 'serviceWorker' in navigator, 'randomUUID' in crypto]")
+    assert has == [False, False, False]
+    assert "不是 https" in str(page.locator(".gwm-kept").text_content())
+    page.click(".gwm-tool-locate")
+    assert "https" in str(page.locator(".gwm-found").text_content())
+    page.click(".gwm-found .gm-close")
+    phone.context.set_offline(True)
+    phone.report("扶手松脱")
+    assert page.locator(".gwm-report-waiting").count() == 1
+    phone.context.set_offline(False)
+    page.wait_for_function(SENT_AT + " === 1")
+    page.reload()
+    phone.loaded()
+    assert served.texts() == ["扶手松脱"]
+    phone.context.close()
+    opened.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,15 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def let_in(app: Flask, name: str) -> FlaskClient:
+    """Log in, and wait until the note of it in the audit log is no change of this very moment any more."""
+    client = log_in(app, name)
+    with app.app_context():
+        while app.extensions["store"].stamp() is None:
+            time.sleep(0.01)
+    return client
 
 
 @pytest.fixture
@@ -55,7 +65,7 @@ def addresses(app: Flask, layers: str = "micro_grids") -> list[str]:
 @pytest.mark.parametrize("layers", ["micro_grids", "micro_grids,buildings"])
 def test_both_ways_say_the_same(service: Any, role: str, layers: str) -> None:
     app, _, long_way = service
-    client = log_in(app, role)
+    client = let_in(app, role)
     first = [client.get(address) for address in addresses(app, layers)]
     long_way.clear()
     again = [client.get(address) for address in addresses(app, layers)]
@@ -71,7 +81,7 @@ def test_both_ways_say_the_same(service: Any, role: str, layers: str) -> None:
 
 def test_nobody_comes_by_the_short_way(service: Any) -> None:
     app, _, _ = service
-    known: FlaskClient = log_in(app, "admin")
+    known: FlaskClient = let_in(app, "admin")
     for address in addresses(app):
         assert known.get(address).status_code in (200, 204)
         assert app.test_client().get(address).status_code == 401
@@ -82,7 +92,7 @@ def test_nobody_comes_by_the_short_way(service: Any) -> None:
 def test_a_session_does_not_carry_over_to_another_area(service: Any) -> None:
     app, _, _ = service
     address = addresses(app)[0]
-    answers = {role: [log_in(app, role).get(address).data for _ in range(2)] for role in ("admin", "grid_leader")}
+    answers = {role: [let_in(app, role).get(address).data for _ in range(2)] for role in ("admin", "grid_leader")}
     assert answers["admin"][0] == answers["admin"][1] != answers["grid_leader"][0] == answers["grid_leader"][1]
 
 
@@ -90,7 +100,7 @@ def test_a_session_does_not_carry_over_to_another_area(service: Any) -> None:
 def test_a_change_of_the_account_ends_it_at_once(service: Any, change: str) -> None:
     app, _, _ = service
     city = app.config["CITY"]
-    client = log_in(app, "street_office")
+    client = let_in(app, "street_office")
     address = next(a for a in addresses(app) if client.get(a).status_code == 200)
     assert client.get(address).status_code == 200
     if change == "disabled":
@@ -108,7 +118,7 @@ def test_a_change_of_the_account_ends_it_at_once(service: Any, change: str) -> N
 def test_reading_does_not_end_it_and_writing_does(service: Any) -> None:
     app, _, long_way = service
     city = app.config["CITY"]
-    client, other = log_in(app, "admin"), log_in(app, "planner")
+    client, other = let_in(app, "admin"), let_in(app, "planner")
     address = addresses(app)[0]
     client.get(address)
     for _ in range(3):
@@ -126,7 +136,7 @@ def test_a_service_sees_changes_however_others_open_the_file(service: Any) -> No
     """Whoever opens and closes the file in this process drops its locks; the next to leave may remove the log."""
     app, _, _ = service
     city = Path(app.config["CITY"])
-    client = log_in(app, "admin")
+    client = let_in(app, "admin")
     for number in range(3):
         client.get("/tiles/layers.json")
         city.open("rb").close()
@@ -145,7 +155,7 @@ with open_store({str(city)!r}) as store:
 
 def test_it_holds_for_a_minute_only(service: Any) -> None:
     app, clock, long_way = service
-    client = log_in(app, "admin")
+    client = let_in(app, "admin")
     address = addresses(app)[0]
     for now, way in ((0.0, 1), (HOLDS - 1, 0), (HOLDS + 1, 1), (HOLDS + 2, 0)):
         clock.now = now
@@ -156,7 +166,7 @@ def test_it_holds_for_a_minute_only(service: Any) -> None:
 
 def test_a_new_version_ends_it(service: Any, tmp_path: Path) -> None:
     app, _, _ = service
-    client = log_in(app, "admin")
+    client = let_in(app, "admin")
     address = addresses(app)[0]
     assert client.get(address).status_code == client.get(address).status_code == 200
     with open_store(app.config["CITY"]) as store:
@@ -169,7 +179,7 @@ def test_a_new_version_ends_it(service: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/tiles/x.pbf", "/tiles/v/micro_grids/1/2/-3.pbf", "/tiles/v/micro_grids/１/2/3.pbf"])
 def test_odd_addresses_go_the_long_way(service: Any, path: str) -> None:
     app, _, long_way = service
-    client = log_in(app, "admin")
+    client = let_in(app, "admin")
     assert client.get(addresses(app)[0]).status_code == 200
     assert client.get(path).status_code == 404
     assert long_way[-1].endswith(".pbf")
