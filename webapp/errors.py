@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from layers.errors import GridmapError, MoveNotAllowed, NotFound, NotYourArea, StoreBusy
 from webapp.guard import DATA_PATHS
 from webapp.language import say, translations
+from webapp.refusals import say_refusal
 
 __all__ = ["STATUS", "init_app", "status_of"]
 
@@ -38,7 +39,7 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(GridmapError)
     def ours(error: GridmapError) -> Response:
-        return _answer(status_of(error), str(error))
+        return _answer(status_of(error), say_refusal(error))
 
     @app.errorhandler(CSRFError)
     def forged(error: CSRFError) -> Response:

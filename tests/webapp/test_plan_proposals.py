@@ -123,7 +123,7 @@ def test_proposed_by_one_and_adopted_by_another(site: Flask, within: str) -> Non
     for what, told in (("moves", {"what": "move", "cells": cells, "to": target["to"]}), ("undo", {}),
                        ("lock", {"code": target["to"]}), ("propose", {})):  # fmt: skip
         answer = editor.ask(what, told)
-        assert answer.status_code == 409 and "proposed" in answer.get_json()["message"], what
+        assert answer.status_code == 409 and "已提出此方案" in answer.get_json()["message"], what
     assert editor.ask("adopt", {}).status_code == 409, "not by who proposed it"
     office = Editor(site, "office")
     page = office.client.get("/plan/?lang=zh").text
@@ -168,4 +168,4 @@ def test_redo_of_a_move_is_refused_where_its_goal_was_locked_since(site: Flask, 
     editor.ask("undo", {})
     editor.ask("lock", {"code": target["to"]})
     answer = editor.ask("redo", {})
-    assert answer.status_code == 409 and "locked" in answer.get_json()["message"]
+    assert answer.status_code == 409 and "已锁定" in answer.get_json()["message"]

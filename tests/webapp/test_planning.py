@@ -157,7 +157,7 @@ def test_a_draft_whose_ground_was_changed_says_so(site: Flask, within: str) -> N
     late = Editor(again, "planner")
     late.draft = one.draft
     answer = late.ask("ground.json")
-    assert answer.status_code == 409 and "start anew" in answer.get_json()["message"]
+    assert answer.status_code == 409 and "重新开始" in answer.get_json()["message"]
 
 
 @pytest.fixture

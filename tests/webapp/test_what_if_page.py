@@ -82,7 +82,7 @@ def test_another_area_is_refused_in_the_same_words(site: Flask, planner: FlaskCl
     office = log_in(site, "elsewhere")
     for step in (f"add:canteen@{door}", "close:F1", "close:F999"):
         told = ask(office, step)
-        assert told["why"] == "outside" and "not in your area" in told["refused"], step
+        assert told["why"] == "outside" and "不在您的区域" in told["refused"], step
         assert "kinds" not in told and "places" not in told
     assert office.get("/what-if/facilities.json?kind=canteen").get_json()["facilities"]["features"] == []
     own = planner.get("/what-if/facilities.json?kind=canteen").get_json()["facilities"]["features"]

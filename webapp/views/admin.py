@@ -17,6 +17,7 @@ from webapp.exporting import get_audit, get_jobs
 from webapp.guard import get_user, needs
 from webapp.language import say
 from webapp.own_tables import get_sql
+from webapp.refusals import say_refusal
 from webapp.tiles import get_tiles
 
 __all__ = ["bp"]
@@ -121,7 +122,7 @@ def set_settings() -> ResponseReturnValue:
     try:
         changed = change_settings(current_app.config["CITY"], _typed(), by=get_user().name)
     except (BadSettings, MoveNotAllowed) as refusal:
-        flash(str(refusal), "danger")
+        flash(say_refusal(refusal), "danger")
     else:
         flash(say("admin.settings_set", names=", ".join(changed)), "success")
     return redirect(url_for(".settings"))
@@ -156,5 +157,5 @@ def _started(kind: str, back: str = ".jobs") -> ResponseReturnValue:
     except NotFound:
         raise
     except GridmapError as refusal:
-        flash(str(refusal), "danger")
+        flash(say_refusal(refusal), "danger")
     return redirect(url_for(back))

@@ -12,6 +12,7 @@ from webapp.admin_jobs import get_admin_jobs
 from webapp.guard import get_user, needs
 from webapp.language import say
 from webapp.own_tables import get_sql
+from webapp.refusals import say_refusal
 
 __all__ = ["bp"]
 
@@ -43,7 +44,7 @@ def change(kind: str) -> ResponseReturnValue:
             clause=form.get("clause", ""), verified=form.get("verified") == "1", by=get_user().name,
         )
     except GridmapError as refusal:
-        flash(str(refusal), "danger")
+        flash(say_refusal(refusal), "danger")
     else:
         flash(say("norms.changed", metres=f"{done.metres:g}"), "success")
     return redirect(url_for(".show", _anchor=kind))
@@ -56,7 +57,7 @@ def back(kind: str) -> ResponseReturnValue:
     try:
         done = undo_norm(current_app.config["CITY"], kind, by=get_user().name)
     except GridmapError as refusal:
-        flash(str(refusal), "danger")
+        flash(say_refusal(refusal), "danger")
     else:
         flash(say("norms.changed", metres=f"{done.metres:g}"), "success")
     return redirect(url_for(".show", _anchor=kind))

@@ -19,6 +19,7 @@ from webapp.language import say
 from webapp.offices import chosen_area, unit_name, units_to_choose
 from webapp.pages import Page
 from webapp.placements import decided, latest
+from webapp.refusals import say_refusal
 from webapp.replies import kept_text
 
 __all__ = ["bp"]
@@ -68,7 +69,7 @@ def decide() -> ResponseReturnValue:
     except NotYourArea:
         raise
     except GridmapError as refusal:
-        flash(str(refusal), "danger")
+        flash(say_refusal(refusal), "danger")
         return redirect(url_for(".show", **back))
     return redirect(url_for(".show", **back, done=done.id))
 

@@ -20,6 +20,7 @@ from webapp.export_run import runner, still_his, warm_up
 from webapp.exporting import CHOICES, get_audit, get_jobs, offered, preview, scopes, wishes_of
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
+from webapp.refusals import say_refusal
 
 __all__ = ["bp"]
 
@@ -68,7 +69,7 @@ def start() -> ResponseReturnValue:
     except MoveNotAllowed:
         return _form(typed, refusal=say("export.one_at_a_time")), 409
     except GridmapError as refusal:
-        return _form(typed, refusal=str(refusal)), 422
+        return _form(typed, refusal=say_refusal(refusal)), 422
     return redirect(url_for(".look", job=job.id))
 
 

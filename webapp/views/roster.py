@@ -24,6 +24,7 @@ from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
 from webapp.offices import ROLES, chosen_area, role_titles, today, unit_name, units_to_choose
 from webapp.pages import Page
+from webapp.refusals import say_refusal
 from webapp.replies import kept_text
 
 __all__ = ["bp"]
@@ -75,7 +76,7 @@ def give() -> ResponseReturnValue:
     except NotYourArea:
         raise
     except GridmapError as refusal:
-        flash(str(refusal), "danger")
+        flash(say_refusal(refusal), "danger")
     else:
         flash(say("roster.given", name=form.get("name", "").strip(), n=ended), "success")
     return redirect(_back())
@@ -94,7 +95,7 @@ def end() -> ResponseReturnValue:
     except NotYourArea:
         raise
     except GridmapError as refusal:
-        flash(str(refusal), "danger")
+        flash(say_refusal(refusal), "danger")
     else:
         flash(say("roster.ended", name=form.get("name", "")), "success")
     return redirect(_back())

@@ -35,6 +35,7 @@ from layers.schema import LAYERS, NEEDS
 from webapp.city_map import city_map, lived_in, made_at
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
+from webapp.refusals import say_refusal
 
 __all__ = ["bp", "init_app"]
 
@@ -82,7 +83,7 @@ def start() -> ResponseReturnValue:
                  if (sent := _sent(what, form))]
         job = _jobs().start(asked, by=get_user().name, within=get_seen().reach, files=files)
     except GridmapError as error:
-        return make_response(_page(form, str(error)), 422)
+        return make_response(_page(form, say_refusal(error)), 422)
     # the answer will stand beside those that are looked at
     beside = request.form.getlist("show")[-(_MOST_SHOWN - 1):]
     return redirect(url_for(".show", kind=form["kind"], show=[*beside, job.code]))

@@ -24,6 +24,7 @@ from layers.headings import PLACES
 from layers.schema import LAYERS
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
+from webapp.refusals import say_refusal
 from webapp.told_files import findings_file, refused_file
 
 __all__ = ["bp", "init_app"]
@@ -248,7 +249,7 @@ def _received(told: dict[str, Any]) -> ResponseReturnValue:
             [(str(item.filename), item.stream) for item in sent], by=get_user().name, within=get_seen().reach, **told
         )
     except GridmapError as refusal:
-        flash(str(refusal), "danger")
+        flash(say_refusal(refusal), "danger")
         return redirect(url_for(".show"))
     for name in left:
         flash(say("upload.unknown_kind", name=name), "warning")

@@ -13,6 +13,7 @@ from gridmap.roles import ROLE_TITLES, ROLES
 from layers.errors import GridmapError, MoveNotAllowed, NotFound
 from webapp.guard import get_user, needs
 from webapp.language import current, say
+from webapp.refusals import say_refusal
 from webapp.store import get_store
 
 __all__ = ["bp"]
@@ -59,7 +60,7 @@ def show() -> ResponseReturnValue:
                 area=form.area.data or "", by=get_user().name,
             )
         except GridmapError as refusal:
-            flash(str(refusal), "danger")
+            flash(say_refusal(refusal), "danger")
         else:
             flash(say("users.added", name=made.name), "success")
             return redirect(url_for(".show"))
@@ -84,7 +85,7 @@ def change(name: str) -> ResponseReturnValue:
         except NotFound:
             raise
         except GridmapError as refusal:
-            flash(str(refusal), "danger")
+            flash(say_refusal(refusal), "danger")
         else:
             flash(say("users.changed", name=name), "success")
     return redirect(url_for(".show"))

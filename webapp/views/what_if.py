@@ -22,6 +22,7 @@ from webapp.city_map import city_map, lived_in, made_at
 from webapp.grounds import State, get_grounds
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, translations
+from webapp.refusals import say_refusal
 from webapp.replies import kept_text
 from webapp.scenarios import get_scenarios
 
@@ -81,7 +82,7 @@ def answer() -> Response:
         found = ground.ask(steps, seen.reach)
     except (NotYourArea, WrongCall) as error:
         why = "outside" if isinstance(error, NotYourArea) else "far" if isinstance(error, FarAway) else ""
-        return _answer({"ready": True, "refused": str(error), "why": why})
+        return _answer({"ready": True, "refused": say_refusal(error), "why": why})
     told = {
         "ready": True, "kinds": found.facts(), "changed": _areas(ground, found), "units": _units(found),
         "places": [_place(ground, step, seen.reach) for step in steps],
