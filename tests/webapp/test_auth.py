@@ -154,7 +154,7 @@ def test_accounts_are_managed_by_the_admin(fresh: Callable[..., Flask]) -> None:
     assert "已新增账号 新网格长" in post("/users", **new)
     assert "已存在" in post("/users", **new)
     assert len(log_in(app, "新网格长", "new-password").get("/data/micro_grids.geojson").json["features"]) == 4
-    assert "wider than" in post("/users", **{**new, "name": "b", "role": "street_office", "area": "990101"})
+    assert "超出" in post("/users", **{**new, "name": "b", "role": "street_office", "area": "990101"})
     assert "密码至少 8 个字符" in post("/users", **{**new, "name": "c", "password": "short"})
     post("/users/新网格长/password", password="other-password")
     log_in(app, "新网格长", "other-password")
