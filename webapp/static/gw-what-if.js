@@ -101,7 +101,7 @@
       if (!spot) return;
       const at = L.latLng(+spot[2], +spot[1]);
       if (from) L.polyline([from, at], { renderer, pane: "gp-changed", color: gm.theme().accent, weight: 2, dashArray: "5 5", interactive: false }).addTo(pins);
-      const marker = L.marker(at, { icon: pin(step.slice(0, step.indexOf(":")), i + 1), draggable: true, title, alt: title, keyboard: false }).addTo(pins);
+      const marker = L.marker(at, { icon: pin(step.slice(0, step.indexOf(":")), i + 1), draggable: true, zIndexOffset: 1200, title, alt: title, keyboard: false }).addTo(pins);
       marker.on("dragend", () => {
         const head = step.slice(0, step.lastIndexOf("@"));
         const to = marker.getLatLng();
@@ -120,7 +120,7 @@
     told.facilities.features.forEach((feature) => {
       const [lon, lat] = feature.geometry.coordinates, { code, name } = feature.properties;
       const title = name || code;
-      L.marker([lat, lon], { icon: L.divIcon({ className: "gp-there", html: h("span"), iconSize: [36, 36] }), title, alt: title })
+      L.marker([lat, lon], { icon: L.divIcon({ className: "gp-there", html: h("span"), iconSize: [36, 36] }), title, alt: title, zIndexOffset: 1000 })
         .on("click", () => choose(L.latLng(lat, lon), code, title)).addTo(there);
     });
   }
