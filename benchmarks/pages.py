@@ -77,7 +77,8 @@ def measure(clients: list[Client], path: str, times: int) -> tuple[float, list[f
     begun = time.perf_counter()
     status, content = clients[0].ask(path)
     first = (time.perf_counter() - begun) * 1000
-    assert status == 200, (path, status)
+    if status != 200:  # the city has not what this page is about
+        return first, [], status
 
     def visits(client: Client) -> list[float]:
         took = []
@@ -130,6 +131,9 @@ def main() -> None:
                     if path == "/login":
                         for client in clients:
                             client.cookie = client.own
+                    if not took:
+                        print(f"{role:14} {path:34} answers {size}", flush=True)
+                        continue
                     late += float(np.percentile(took, 95)) > 200
                     print(f"{role:14} {path:34} {first:8.0f} {np.median(took):8.0f} {np.percentile(took, 95):8.0f} "
                           f"{size / 1000:7.1f}", flush=True)  # fmt: skip
