@@ -204,5 +204,3 @@ def _common(within: Sequence[str]) -> str:
     first, last = min(within), max(within)
     same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
     return first[: max((digits for digits in (0, 6, 9, 12, 15) if digits <= same), default=0)]
-
-

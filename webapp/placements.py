@@ -21,4 +21,3 @@ def decided() -> set[tuple[str, str]]:
 def latest(within: tuple[str, ...]) -> list[Placement]:
     """The latest decisions within areas of the asker's."""
     return placements(get_sql(), within=within)
-

@@ -51,4 +51,3 @@ def refused_file(path: Path, ending: str, lang: str) -> io.BytesIO:
         out.write(rows.to_csv(index=False).encode("utf-8-sig"))
     out.seek(0)
     return out
-
