@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -12,6 +14,7 @@ from flask import current_app, url_for
 from gridmap.ask_coverage import where_people_live
 from gridmap.maps import draw
 from gridmap.maps.documents import ON_MAP
+from gridmap.maps.page import page_parts
 from gridmap.maps.vector_tiles import draw_tiles
 from layers.errors import NotFound
 from webapp.language import current
@@ -20,7 +23,7 @@ from webapp.seen import Seen
 from webapp.tiles import get_tiles
 from webapp.views.tiles import layers_document
 
-__all__ = ["city_map", "made_at", "written"]
+__all__ = ["Link", "Parts", "city_map", "city_parts", "made_at", "written"]
 
 
 #: What the page of the map offers in its panel.
@@ -35,6 +38,44 @@ def city_map(seen: Seen, *, measure: str | None = None, past: str = "", picture:
     """
     meta = seen.meta()
     return _in_tiles(seen, meta, measure, past, picture) or _in_layers(seen, meta, measure)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A script or style that a map needs, by the name under which it is served."""
+
+    kind: str
+    file_name: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A rendered map in pieces, as `gridmap.maps.page.PageParts`, without the texts of its scripts and styles."""
+
+    links: tuple[Link, ...]
+    head: str
+    body: str
+    script: str
+
+
+def city_parts(seen: Seen, *, measure: str | None = None, past: str = "", picture: str = "") -> Parts:
+    """The pieces of `city_map`, rendered once for everyone of the same role, reach and language."""
+    try:
+        tiles = get_tiles().version().name
+    except NotFound:
+        tiles = ""
+    # the language, and name, settings and attribution, which may change without the layers
+    facts = hashlib.sha256(json.dumps(_facts(seen.meta())).encode()).hexdigest()[:16]
+
+    def make() -> str:
+        made = page_parts(city_map(seen, measure=measure, past=past, picture=picture))
+        links = [(link.kind, link.file_name) for link in made.links]
+        return json.dumps([links, made.head, made.body, made.script], ensure_ascii=False)
+
+    links, head, body, script = json.loads(kept_text(
+        json.dumps(["map", tiles, facts, measure, past, picture]), make
+    ))  # fmt: skip
+    return Parts(tuple(Link(*link) for link in links), head, body, script)
 
 
 def lived_in(seen: Seen) -> list[float] | None:

@@ -28,6 +28,7 @@ from gridmap.stores.history import with_past
 from gridmap.stores.incident_log import put_back
 from gridmap.stores.models import FID, GEOM, Kept, control_tables, layer_table
 from gridmap.stores.scope import CODE_OF, LEVEL_OF, covering, starts_with, valid_on
+from gridmap.stores.unchanged import while_unchanged
 from layers.errors import GridmapError, StoreBusy, WrongCall
 from layers.schema import LAYERS, Layer, layer
 
@@ -201,6 +202,7 @@ class SqlStore(Store, ABC):
         if facts:
             connection.execute(insert(table), [{"key": key, "value": value} for key, value in facts.items()])
 
+    @while_unchanged
     def meta(self) -> dict[str, str]:
         """Facts about the city as text, by name."""
         table = self.control["gridmap_meta"]
@@ -219,10 +221,8 @@ class SqlStore(Store, ABC):
     def kept(self, connection: Connection, name: str) -> tuple[Kept, ...]:
         """The columns that a layer has in the store; empty where the store never had the layer."""
         table = self.control["gridmap_columns"]
-        rows = connection.execute(
-            select(table.c.name, table.c.column, table.c.kind).where(table.c.layer == name).order_by(table.c.position)
-        )
-        return tuple(Kept(*row) for row in rows)
+        columns = select(table.c.name, table.c.column, table.c.kind)
+        return tuple(Kept(*row) for row in connection.execute(columns.where(table.c.layer == name).order_by("position")))
 
     def put_kept(self, connection: Connection, name: str, kept: Sequence[Kept]) -> None:
         """Write down which columns a layer has."""
@@ -233,6 +233,7 @@ class SqlStore(Store, ABC):
             for position, item in enumerate(kept)
         ])
 
+    @while_unchanged
     def layers(self) -> list[str]:
         """Names of the layers that have rows, in the order of the schema."""
         with self.reading() as connection:
@@ -242,6 +243,7 @@ class SqlStore(Store, ABC):
                 and connection.execute(select(layer_table(item, kept, schema=self.schema).c.fid).limit(1)).first()
             ]
 
+    @while_unchanged
     def count(self, layer: str, *, within: Sequence[str] = ("",)) -> int:
         """How many rows the layer has within the areas."""
         item = _layer(layer, within)

@@ -11,10 +11,9 @@ from flask.typing import ResponseReturnValue
 from gridmap.ask_coverage import UNITS, coverage_kinds, coverage_of, coverage_table
 from gridmap.ask_what_if import Step
 from gridmap.maps.assets import outside_links
-from gridmap.maps.page import page_parts
 from gridmap.table_file import TABLE_TYPES, table_file
 from layers.errors import MissingLayer, NotFound
-from webapp.city_map import city_map, lived_in, made_at
+from webapp.city_map import city_parts, lived_in, made_at
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current
 from webapp.replies import data_answer, kept_text
@@ -64,7 +63,7 @@ def show() -> ResponseReturnValue:
     known = [row for row in kinds if row["households"] > row["unknown"]]
     # without a choice the map shows the kind that reaches fewest
     drawn = kind or (known[0]["kind"] if known else "")
-    parts = page_parts(city_map(seen, measure=f"coverage:{drawn}" if drawn else None))
+    parts = city_parts(seen, measure=f"coverage:{drawn}" if drawn else None)
     page = render_template(
         "coverage.html", parts=parts, city=meta.get("name", ""), made=made_at(meta),
         lived=lived_in(seen), kinds=kinds, kind=kind, told=told,

@@ -10,10 +10,9 @@ from flask.typing import ResponseReturnValue
 
 from gridmap.atlas import DRAWN
 from gridmap.maps.assets import outside_links
-from gridmap.maps.page import page_parts
 from gridmap.stores.scope import LEVEL_OF
 from layers.errors import NotFound
-from webapp.city_map import city_map, made_at, written
+from webapp.city_map import city_parts, made_at, written
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current
 from webapp.past import days_of, read_day
@@ -33,7 +32,7 @@ def show() -> ResponseReturnValue:
     """The city, as far as the person sees it; the data come by themselves."""
     seen = get_seen()
     meta = seen.meta()
-    parts = page_parts(city_map(seen, past="/past/", picture="/picture."))
+    parts = city_parts(seen, past="/past/", picture="/picture.")
     page = render_template("map.html", parts=parts, city=meta.get("name", ""), made=made_at(meta), user=get_user())
     assert not outside_links(page), "the map page must ask no other host"
     if not request.accept_encodings["gzip"]:

@@ -15,10 +15,9 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 
 from gridmap.maps.assets import assets, outside_links
-from gridmap.maps.page import page_parts
 from gridmap.roles import may
 from layers.incidents import CATEGORIES
-from webapp.city_map import city_map, made_at
+from webapp.city_map import city_parts, made_at
 from webapp.guard import get_seen, get_user, needs, public
 from webapp.language import current, say, translations
 from webapp.mine import account_key, today, unit_document, unit_list
@@ -49,7 +48,7 @@ def show() -> ResponseReturnValue:
     """The person's own micro-grid; the data come by themselves."""
     seen = get_seen()
     meta = seen.meta()
-    parts = page_parts(city_map(seen))
+    parts = city_parts(seen)
     page = render_template(
         "mine.html", parts=parts, city=meta.get("name", ""), made=made_at(meta), facts=_facts(seen, meta),
         scripts=SCRIPTS,

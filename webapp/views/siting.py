@@ -25,14 +25,13 @@ from werkzeug.datastructures import FileStorage
 
 from gridmap.ask_what_if import Step
 from gridmap.maps.assets import outside_links
-from gridmap.maps.page import page_parts
 from gridmap.norms import load_norms
 from gridmap.roles import may
 from gridmap.site_jobs import SiteJob, SiteJobs
 from gridmap.table_file import TABLE_TYPES, table_file
 from layers.errors import GridmapError, NotFound, WrongCall
 from layers.schema import LAYERS, NEEDS
-from webapp.city_map import city_map, lived_in, made_at
+from webapp.city_map import city_parts, lived_in, made_at
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
 from webapp.refusals import say_refusal
@@ -228,7 +227,7 @@ def _page(form: dict[str, str], problem: str) -> str:
     )]
     meta = seen.meta()
     measure = f"coverage:{shown[0]['kind'] if shown else form['kind']}"
-    parts = page_parts(city_map(seen, measure=measure if "coverage" in seen.layers() else None))
+    parts = city_parts(seen, measure=measure if "coverage" in seen.layers() else None)
     page = render_template(
         "siting.html", parts=parts, city=meta.get("name", ""), made=made_at(meta),
         lived=lived_in(seen), user=get_user(), form=form,

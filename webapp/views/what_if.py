@@ -14,11 +14,10 @@ from flask.typing import ResponseReturnValue
 from gridmap.ask_what_if import Answer, FarAway, Ground, Step, read_steps
 from gridmap.maps.assets import outside_links
 from gridmap.maps.geojson import to_geojson
-from gridmap.maps.page import page_parts
 from gridmap.norms import load_norms
 from layers.errors import NotYourArea, WrongCall
 from layers.schema import NEEDS
-from webapp.city_map import city_map, lived_in, made_at
+from webapp.city_map import city_parts, lived_in, made_at
 from webapp.grounds import State, get_grounds
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, translations
@@ -45,7 +44,7 @@ def show() -> ResponseReturnValue:
     kind = request.args.get("kind", "")
     kind = kind if kind in dict(kinds) else _usual(dict(kinds))
     meta = seen.meta()
-    parts = page_parts(city_map(seen, measure=f"coverage:{kind}" if _covered(kind) else None))
+    parts = city_parts(seen, measure=f"coverage:{kind}" if _covered(kind) else None)
     page = render_template(
         "what_if.html", parts=parts, city=meta.get("name", ""), made=made_at(meta),
         lived=lived_in(seen), kinds=kinds, kind=kind,
