@@ -46,8 +46,9 @@ def _parts(site: Flask, who: str, kind: str = "", *, plainly: bool = False, lang
 
 
 def _same(one: Parts, other: Parts) -> bool:
+    names = ("head", "body", "script")
     return one.links == other.links and all(
-        _NUMBER.sub("", getattr(one, name)) == _NUMBER.sub("", getattr(other, name)) for name in ("head", "body", "script")
+        _NUMBER.sub("", getattr(one, name)) == _NUMBER.sub("", getattr(other, name)) for name in names
     )
 
 
