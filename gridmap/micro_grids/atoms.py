@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from gridmap.micro_grids.band import Band
+from gridmap.micro_grids.necks import ANNEX_SHARE, cut_at_necks, without_scraps
 from gridmap.micro_grids.towers import Part, divide_building, divide_footprint, share_out
 from layers.errors import DataBroken
 from layers.findings import Findings
@@ -229,9 +230,9 @@ def _divided(
     outlines = shapely.get_parts(footprint)
     if len(outlines) == 1:
         return divide_building(outlines[0], households, band, units=known_units, levels=known_levels)
-    # Outlines below a twentieth of the whole are annexes; they stay with the first outline and hold nobody.
+    # Annexes stay with the first outline and hold nobody.
     areas = shapely.area(outlines)
-    main = outlines[areas >= 0.05 * areas.sum()]
+    main = outlines[areas >= ANNEX_SHARE * areas.sum()]
     counts = share_out(households, shapely.area(main))
     parts: list[Part] = []
     for outline, count in zip(main, counts.tolist(), strict=True):
@@ -271,9 +272,10 @@ def _part_overlaps(
     keep = group[overlaps[0]] != group[overlaps[1]]
     left, right, shared = (item[keep] for item in overlaps)
     if not len(left):
-        return geometry
+        return cut_at_necks(geometry)
     area = shapely.area(geometry)
     geometry = geometry.copy()
+    smaller: set[int] = set()
     for a, b, overlap in zip(left.tolist(), right.tolist(), shared.tolist(), strict=True):  # few, each on the last
         big, small = (a, b) if (area[a], a) >= (area[b], b) else (b, a)
         rest = shapely.set_precision(shapely.difference(geometry[big], geometry[small]), _GRID_M)
@@ -288,6 +290,7 @@ def _part_overlaps(
             else:
                 continue
         geometry[big] = rest
+        smaller.add(big)
         if overlap > TOUCH_M2:
             findings.add(
                 "buildings", "overlap_resolved",
@@ -295,6 +298,9 @@ def _part_overlaps(
                 "together for one micro-grid",
                 kept, code=codes[named],
             )
+    geometry = cut_at_necks(_areas(geometry))
+    for position in sorted(smaller):
+        geometry[position] = without_scraps(geometry[position])
     return geometry
 
 

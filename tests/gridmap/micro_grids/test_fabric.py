@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gridmap.micro_grids.atoms import make_atoms
@@ -72,10 +72,10 @@ def test_streets_that_end_on_an_oblique_outline_do_not_move_it() -> None:
     assert shapely.coverage_is_valid(fabric.faces)
 
 
-# the same towns each time: one in some hundreds (2966) leaves a corner of 1.3 m2 of a footprint that touches three
-# others in the cell beside it
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1_000_000))
+@example(seed=2966)  # what two neighbours leave of a building hangs together by a millimetre: 1.3 of its 95 m2 ...
+@example(seed=3008)  # ... and 8 of 157 m2
 def test_a_footprint_lies_whole_in_its_cell(seed: int) -> None:
     town, lines = random_town(seed)
     atoms = make_atoms(town, BAND, Findings(), outline=OUTLINE)
@@ -85,6 +85,28 @@ def test_a_footprint_lies_whole_in_its_cell(seed: int) -> None:
         pieces = shapely.get_parts(shapely.intersection(footprint, OUTLINE))
         if len([piece for piece in pieces if piece.area > 1e-3]) == 1:
             assert shapely.difference(footprint.intersection(OUTLINE), own).area < 0.5
+
+
+@pytest.mark.parametrize(("west", "outlines"), [(1.5, [365]), (12.0, [120, 260])])
+def test_what_hangs_by_a_hair_is_an_outline_or_goes_with_the_ground_around_it(
+    west: float, outlines: list[float]
+) -> None:
+    # Two neighbours take a strip across a house, but for a neck of a millimetre between them.
+    x, y = 500_100.0, 3_500_100.0
+    house = shapely.box(x, y, x + 40, y + 10)
+    north = shapely.box(x + west, y + 5.001, x + west + 2, y + 18)
+    south = shapely.box(x + west, y - 8, x + west + 2, y + 5)
+    town = buildings([house, north, south], [30, 30, 30])
+    findings = Findings()
+    atoms = make_atoms(town, BAND, findings, outline=OUTLINE)
+    assert atoms.households.tolist() == [30, 30, 30] and findings.counts() == {"overlap_resolved": 2}
+    left = shapely.area(shapely.get_parts(atoms.geometry[0]))
+    assert sorted(left.tolist()) == pytest.approx(outlines, rel=0.001)
+    fabric = make_fabric(OUTLINE, atoms.geometry, np.array([], dtype=object))
+    standing = np.isin(fabric.cell, np.unique(fabric.cell[shapely.intersects(fabric.faces, atoms.geometry[0])]))
+    for outline in shapely.get_parts(atoms.geometry[0]):
+        held = shapely.area(shapely.intersection(fabric.faces[standing], outline))
+        assert np.bincount(fabric.cell[standing], weights=held).max() == pytest.approx(outline.area, rel=1e-4)
 
 
 def test_a_wall_through_a_building_does_not_cut_it() -> None:
