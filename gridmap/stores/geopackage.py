@@ -34,7 +34,7 @@ from gridmap.stores.gpkg_format import (
     rtree_sql,
     wkb_of,
 )
-from gridmap.stores.models import FID, GEOM, index_columns, layer_table
+from gridmap.stores.models import FID, GEOM, index_sql, layer_table
 from gridmap.stores.sql_store import Box, SqlStore
 from layers.errors import BadFile, DataBroken, GridmapError, NotACity, StoreBusy
 from layers.schema import Layer
@@ -143,8 +143,8 @@ class GeoPackage(SqlStore):
         run(f'DROP TABLE IF EXISTS "{rtree_name(name, GEOM)}"')
         connection.execute(CreateTable(table))
         self._fill(connection, ready, srid)
-        for one in index_columns(ready.layer):
-            run(f'CREATE INDEX "ix_{name}_{one}" ON "{name}" ("{one}")')
+        for statement in index_sql(ready.layer, f'"{name}"'):
+            run(statement)
         extent: Sequence[float | None] = (None,) * 4
         if ready.geometry is not None:
             self._index(connection, name, ready.geometry)

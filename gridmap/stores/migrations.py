@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 import pyproj
 from sqlalchemy import Connection, insert, inspect, select
 
+from gridmap.stores.models import index_columns, index_names, index_sql, layer_table
 from gridmap.stores.sql_store import SqlStore, new_version
 from gridmap.stores.steps import STEPS, Step
 from layers.errors import NotACity, StoreTooNew, StoreTooOld
+from layers.schema import LAYERS
 
 __all__ = ["check_version", "found", "lay_ground", "migrate_store", "version"]
 
@@ -77,7 +79,7 @@ def migrate_store(store: SqlStore, steps: Sequence[Step] = STEPS) -> list[str]:
 
     Returns
     -------
-    Names of the steps taken; none where the store was up to date.
+    Names of the steps taken, and "indexes" where some were missing; none where the store was up to date.
 
     Raises
     ------
@@ -93,7 +95,24 @@ def migrate_store(store: SqlStore, steps: Sequence[Step] = STEPS) -> list[str]:
             if step.number > have:
                 _take(store, connection, step)
                 taken.append(step.name)
-    return taken
+    return [*taken, "indexes"] if _make_indexes(store) else taken
+
+
+def _make_indexes(store: SqlStore) -> bool:
+    """Make the indexes that an older gridmap did not make: nothing breaks without them, but lists take longer."""
+    with store.reading() as connection:
+        look, missing = inspect(connection), []
+        for name, layer in LAYERS.items():
+            if len(wanted := set(index_names(layer))) > len(index_columns(layer)) and store.kept(connection, name):
+                have = {index["name"] for index in look.get_indexes(name, schema=store.schema)}
+                missing += [layer] if wanted - have else []
+    if missing:
+        with store.transaction() as connection:
+            for layer in missing:
+                table = layer_table(layer, store.kept(connection, layer.name), schema=store.schema)
+                for statement in index_sql(layer, connection.dialect.identifier_preparer.format_table(table)):
+                    connection.exec_driver_sql(statement)
+    return bool(missing)
 
 
 def steps_taken(store: SqlStore) -> list[tuple[int, str, str]]:

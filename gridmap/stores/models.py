@@ -18,7 +18,10 @@ from sqlalchemy.types import UserDefinedType
 
 from layers.schema import Layer
 
-__all__ = ["FID", "GEOM", "Geometry", "Kept", "Kind", "control_tables", "index_columns", "layer_table", "safe_names"]
+__all__ = [
+    "FID", "GEOM", "Geometry", "Kept", "Kind", "control_tables", "index_columns", "index_names", "index_sql",
+    "layer_table", "safe_names",
+]  # fmt: skip
 
 #: Names of the row number and of the geometry in every layer table.
 FID, GEOM = "fid", "geom"
@@ -38,6 +41,9 @@ _RESERVED = frozenset({
 })
 #: Further columns by which the rows of a long list are found and sorted.
 _LISTED = {"incidents": ("category", "reported_at", "closed_at")}
+#: Indexes of several columns: layer -> name -> columns. With that of incidents, those of an area are counted, narrowed
+#: by state and category, and put in order by time without a look at the table.
+_JOINT = {"incidents": {"ix_incidents_list": ("micro_grid", "closed_at", "status", "category", "reported_at")}}
 _UNSAFE = re.compile(r"[^\w]+")
 
 
@@ -204,6 +210,36 @@ def index_columns(layer: Layer) -> list[str]:
     """
     wanted = dict.fromkeys((*layer.key[:1], "code", "micro_grid", "area", *_LISTED.get(layer.name, ())))
     return [name for name in wanted if name in layer]
+
+
+def index_names(layer: Layer) -> dict[str, tuple[str, ...]]:
+    """
+    The indexes of a layer's table: name -> columns, those of one column first.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> index_names(layer("buildings"))
+    {'ix_buildings_code': ('code',), 'ix_buildings_micro_grid': ('micro_grid',)}
+    """
+    single = {f"ix_{layer.name}_{column}": (column,) for column in index_columns(layer)}
+    return {**single, **_JOINT.get(layer.name, {})}
+
+
+def index_sql(layer: Layer, quoted: str) -> list[str]:
+    """
+    Statements that make the indexes of a layer that are not there yet, the same for either database.
+
+    Examples
+    --------
+    >>> from layers.schema import layer
+    >>> index_sql(layer("estates"), '"estates"')
+    ['CREATE INDEX IF NOT EXISTS "ix_estates_code" ON "estates" ("code")']
+    """
+    return [
+        f'CREATE INDEX IF NOT EXISTS "{name}" ON {quoted} ({", ".join(f"{chr(34)}{one}{chr(34)}" for one in columns)})'
+        for name, columns in index_names(layer).items()
+    ]
 
 
 def safe_names(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from gridmap.stores.frames import Ready, epsg_number
-from gridmap.stores.models import GEOM, Kind, index_columns, layer_table
+from gridmap.stores.models import GEOM, Kind, index_sql, layer_table
 from gridmap.stores.sql_store import Box, SqlStore
 from layers.errors import BadFile, DataBroken, GridmapError, NotACity, NotFound, StoreBusy, WrongCall
 from layers.schema import Layer
@@ -107,14 +107,14 @@ class Postgis(SqlStore):
         name = self._quoted(connection, table)
         if not old:
             connection.execute(CreateTable(table))
-            for column in index_columns(ready.layer):
-                self._run(connection, f'CREATE INDEX "ix_{table.name}_{column}" ON {name} ("{column}")')
             if spatial:
                 self._run(connection, f'CREATE INDEX "ix_{table.name}_{GEOM}" ON {name} USING gist ({GEOM})')
         else:
             # not TRUNCATE, which readers of an older state would see
             self._run(connection, f"DELETE FROM {name}")  # noqa: S608 - name of a layer
             self._fit_columns(connection, name, old, ready)
+        for statement in index_sql(ready.layer, name):  # a column that went took its indexes along
+            self._run(connection, statement)
         if spatial:
             self._declare(connection, table, ready.declared, srid)
         self._fill(connection, name, ready, srid)
@@ -137,8 +137,6 @@ class Postgis(SqlStore):
         for column, kind in wanted.items():
             if old.get(column) != kind:
                 self._run(connection, f"ALTER TABLE {name} ADD {_quote(column)} {compiler.process(Kind(kind))}")
-                if column in index_columns(ready.layer):  # a column that went took its index along
-                    self._run(connection, f'CREATE INDEX "ix_{ready.layer.name}_{column}" ON {name} ("{column}")')
 
     def _declare(self, connection: Connection, table: Table, declared: str | None, srid: int) -> None:
         """SRID and type as constraints, from which QGIS learns them; a typmod would refuse heights.

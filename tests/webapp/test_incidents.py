@@ -316,3 +316,18 @@ def test_counts_on_the_map_may_be_a_minute_old(fresh: Callable[..., Flask]) -> N
     assert leader.get(address).json["values"] == before
     app.extensions["desk_version"][:] = [(app.extensions["desk_version"][0][0], -1e9)]  # a minute later
     assert sum(value or 0 for value in leader.get(address).json["values"]) == 5
+
+
+def test_a_list_that_was_asked_before_follows_every_move(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    leader, admin, planner = (log_in(app, role) for role in ("grid_leader", "admin", "planner"))
+    code, row = f"E{CODES[0]}", f"/incidents/E{CODES[0]}"
+    for asked in ("", "?state=closed", "?lang=en"):
+        leader.get(f"/incidents{asked}")
+    assert row in leader.get("/incidents").text and row in admin.get("/incidents").text
+    assert f"路灯不亮{CODES[0]}" in admin.get("/incidents").text
+    assert f"路灯不亮{CODES[0]}" not in planner.get("/incidents").text
+    token = token_of(leader.get("/incidents").text)
+    assert leader.post(f"/incidents/{code}/close", data={"csrf_token": token}, headers=JSON).status_code == 201
+    for client in (leader, admin):
+        assert row not in client.get("/incidents").text and row in client.get("/incidents?state=closed").text

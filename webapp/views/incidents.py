@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from markupsafe import Markup
 from werkzeug.exceptions import Forbidden
 
 from gridmap.desk import MOST_PHOTOS, MOST_TEXT, Filed
@@ -33,6 +35,7 @@ from webapp.desk import file_move, file_report, known_categories
 from webapp.guard import get_seen, get_user, needs
 from webapp.incident_parts import path_of, small_map, units_in_reach
 from webapp.language import current, say
+from webapp.replies import desk_version, kept_text
 
 __all__ = ["bp", "init_app"]
 
@@ -78,16 +81,23 @@ def show() -> ResponseReturnValue:
     asked["state"] = request.args.get("state", "open")
     page = request.args.get("page", "1")
     number = min(max(int(page), 1), MOST_COUNTED // _ROWS) if page.isdecimal() and len(page) < 6 else 1
-    found = seen.incidents(
-        unit=asked["unit"], state=asked["state"], category=asked["category"], text=asked["q"], limit=_ROWS,
-        offset=(number - 1) * _ROWS,
-    )
-    pages = -(-min(found.total, MOST_COUNTED) // _ROWS)
-    units = units_in_reach()
+
+    def made() -> str:
+        found = seen.incidents(
+            unit=asked["unit"], state=asked["state"], category=asked["category"], text=asked["q"], limit=_ROWS,
+            offset=(number - 1) * _ROWS,
+        )
+        return render_template(
+            "incident_rows.html", rows=[_shown(row) for row in found.rows], total=found.total, counted=MOST_COUNTED,
+            page=number, pages=-(-min(found.total, MOST_COUNTED) // _ROWS), asked=asked,
+            filtered=any(asked[name] for name in ("category", "unit", "q")),
+        )
+
+    # the rows stay as they are until somebody makes a move
+    mark = json.dumps([desk_version(soon=False), current(), number, asked], sort_keys=True)
     return render_template(
-        "incidents.html", rows=[_shown(row) for row in found.rows], total=found.total, counted=MOST_COUNTED,
-        page=number, pages=pages, asked=asked, states=STATES, categories=known_categories(), units=units,
-        names=dict(units), filtered=any(asked[name] for name in ("category", "unit", "q")), user=get_user(),
+        "incidents.html", listed=Markup(kept_text(f"incident rows {mark}", made)),  # noqa: S704 - made by our template
+        asked=asked, states=STATES, categories=known_categories(), units=units_in_reach(),
     )
 
 

@@ -354,6 +354,6 @@ def test_a_page_of_the_list_is_the_newest_that_fit(store: SqlStore) -> None:
     assert set(listed(within=(EAST,))) == {*codes, "f1", "f2"} and listed(within=("3304830019",)) == []
     with pytest.MonkeyPatch.context() as patch:  # many rows are found another way, with the same answer
         before = listed(limit=4, offset=2)
-        patch.setattr("gridmap.stores.incident_rows._MANY", 0)
+        patch.setattr("gridmap.stores.incident_rows._STEP", 0)
         patch.setattr("gridmap.stores.incident_rows.MOST_COUNTED", 5)
         assert listed(limit=4, offset=2) == before
