@@ -221,8 +221,8 @@ class SqlStore(Store, ABC):
     def kept(self, connection: Connection, name: str) -> tuple[Kept, ...]:
         """The columns that a layer has in the store; empty where the store never had the layer."""
         table = self.control["gridmap_columns"]
-        columns = select(table.c.name, table.c.column, table.c.kind)
-        return tuple(Kept(*row) for row in connection.execute(columns.where(table.c.layer == name).order_by("position")))
+        query = select(table.c.name, table.c.column, table.c.kind).where(table.c.layer == name)
+        return tuple(Kept(*row) for row in connection.execute(query.order_by(table.c.position)))
 
     def put_kept(self, connection: Connection, name: str, kept: Sequence[Kept]) -> None:
         """Write down which columns a layer has."""

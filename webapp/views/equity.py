@@ -1,4 +1,4 @@
-"""How evenly what the asker sees is served: one page in words, figures, curves, and clusters of low coverage."""
+"""How evenly what the asker sees is served: a map with figures, a curve, and clusters of low coverage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from gridmap.equity import draw_lorenz, find_hot_spots, measure_equity
+from gridmap.maps.assets import outside_links
 from layers.errors import MissingLayer
+from webapp.city_map import city_parts, lived_in, made_at
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current
 from webapp.replies import data_answer, kept_text
@@ -19,7 +21,7 @@ __all__ = ["bp"]
 bp = Blueprint("equity", __name__)
 
 #: Rows of a list on the page.
-_MOST = 100
+_MOST = 40
 
 
 def _made() -> str:
@@ -39,18 +41,28 @@ def _made() -> str:
 def show() -> ResponseReturnValue:
     """The page; `kind` chooses the curve and the clusters."""
     told = json.loads(kept_text("equity", _made))
-    kind, spots = request.args.get("kind", ""), None
+    kind, spots, kinds, one = request.args.get("kind", ""), None, [], None
     if told:
-        kinds = [row["kind"] for row in told["kinds"] if row["group"] == "households"]
-        kind = kind if kind in kinds else min(
-            kinds, key=lambda name: next(r["covered"] for r in told["kinds"] if r["kind"] == name)
-        )  # fmt: skip
+        kinds = sorted(
+            (row for row in told["kinds"] if row["group"] == "households"),
+            key=lambda row: (row["covered"] is None, row["covered"]),
+        )  # the least covered first
+        one = next((row for row in kinds if row["kind"] == kind), kinds[0])
+        kind = one["kind"]
         spots = json.loads(kept_text(f"hot-spots {kind}", lambda: _spots(kind)))
-    return render_template(
-        "equity.html", told=told, kind=kind, spots=spots, words=told["words"][current()] if told else "", most=_MOST,
+    seen = get_seen()
+    meta = seen.meta()
+    page = render_template(
+        "equity.html", parts=city_parts(seen, measure=f"coverage:{kind}" if told else None),
+        city=meta.get("name", ""), made=made_at(meta), lived=lived_in(seen),
+        told=told, kind=kind, kinds=kinds, one=one, spots=spots, most=_MOST,
+        words=told["words"][current()] if told else "",
+        groups=[row for row in told["kinds"] if row["kind"] == kind and row["group"] != "households"] if told else [],
         # our own drawing of numbers, no text from the data in it
         picture=Markup(told["pictures"][kind]) if told else "", user=get_user(),  # noqa: S704
     )
+    assert not outside_links(page), "the page must ask no other host"
+    return page
 
 
 @bp.get("/equity.json")
@@ -64,5 +76,5 @@ def _spots(kind: str) -> str:
     found = find_hot_spots(get_seen(), kind)
     counts = {str(name): int(n) for name, n in found["cluster"].value_counts().items()}
     low = found[found["cluster"] == "low"].sort_values("gi_star")
-    rows = low[["code", "households", "coverage", "gi_star"]].to_json(orient="records")
+    rows = low[["code", "name", "households", "coverage", "gi_star"]].to_json(orient="records")
     return json.dumps({"counts": counts, "low": json.loads(rows)})
