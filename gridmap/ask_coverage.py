@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyproj
 
+from gridmap.city_norms import norms_in_force
 from gridmap.norms import Norm, Norms, load_norms
 from layers.errors import MissingLayer, NotFound
 from layers.schema import LAYERS, NEEDS
@@ -59,7 +60,7 @@ def coverage_kinds(store: Any, *, norms: Norms | None = None) -> list[dict[str, 
     store
         A store, or one as somebody may see it: with `reach`, the area codes that are seen.
     norms
-        Titles and sources; the packaged ones without.
+        Titles and sources; those in force in the store without.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def coverage_kinds(store: Any, *, norms: Norms | None = None) -> list[dict[str, 
     MissingLayer
         Where no coverage is kept for the area.
     """
-    table = load_norms() if norms is None else norms
+    table = norms_in_force(store) if norms is None else norms
     whole = _whole(store, _levels(store))
     gaps = store.read("gaps")["kind"].value_counts() if "gaps" in store.layers() else pd.Series(dtype="int64")
     found = []
@@ -95,7 +96,7 @@ def coverage_of(store: Any, kind: str, *, norms: Norms | None = None) -> Covered
     MissingLayer
         As `coverage_kinds`.
     """
-    table = load_norms() if norms is None else norms
+    table = norms_in_force(store) if norms is None else norms
     row = next((row for row in coverage_kinds(store, norms=table) if row["kind"] == kind), None)
     if row is None:
         raise NotFound(f"no coverage is kept for {kind[:40]!r}; choose a kind from the list")
@@ -109,8 +110,9 @@ def coverage_of(store: Any, kind: str, *, norms: Norms | None = None) -> Covered
             needs.append({"name": need.name, "zh": need.zh, "en": need.en, "people": people, "covered": covered,
                           "uncovered": people - covered})
     return Covered(
-        kind=row, norm=_norm(table, kind), needs=needs, units=_units(store, levels), gaps=_gaps(store, kind)
-    )
+        kind=row, norm=_norm(table, kind, row["norm_m"]), needs=needs, units=_units(store, levels),
+        gaps=_gaps(store, kind),
+    )  # fmt: skip
 
 
 def coverage_table(store: Any, kind: str, *, lang: str = "zh") -> pd.DataFrame:
@@ -226,8 +228,11 @@ def _gaps(store: Any, kind: str) -> pd.DataFrame:
     return made
 
 
-def _norm(table: Norms, kind: str) -> dict[str, Any] | None:
-    norm = _find(table, kind)
+def _norm(table: Norms, kind: str, metres: float) -> dict[str, Any] | None:
+    """Where the distance comes from that coverage was held to: the package, where a newer norm waits for coverage."""
+    norm, packaged = _find(table, kind), _find(load_norms(), kind)
+    if packaged is not None and packaged.metres == metres and (norm is None or norm.metres != metres):
+        norm = packaged
     if norm is None:
         return None
     return {"source": norm.source, "clause": norm.clause, "circle": norm.circle, "note": norm.note,

@@ -19,7 +19,7 @@ from gridmap.stores.records import keep_records, new_id, now, read_records
 from gridmap.stores.sql_store import SqlStore
 from layers.errors import BadSettings, MoveNotAllowed
 
-__all__ = ["change_norm", "norm_history", "norms_in_force", "undo_norm"]
+__all__ = ["change_norm", "changed_kinds", "norm_history", "norms_in_force", "undo_norm"]
 
 #: What of a norm may be changed.
 _FIELDS = ("distance_m", "source", "clause", "verified")
@@ -39,10 +39,17 @@ def norms_in_force(store: Store, path: str | Path | None = None) -> Norms:
     base = load_norms(path)
     if path is not None or not isinstance(store, SqlStore):
         return base
-    latest: dict[str, Any] = {}
-    for row in reversed(read_records(store, "norm_changes")):
-        latest[row["kind"]] = row["after"]
+    latest = _latest(store)
     return replace(base, items=tuple(_over(norm, latest.get(norm.key)) for norm in base))
+
+
+def changed_kinds(store: Store) -> set[str]:
+    """Kinds whose norm was ever changed in the store, also those that went back to the packaged one."""
+    return set(_latest(store)) if isinstance(store, SqlStore) else set()
+
+
+def _latest(store: SqlStore) -> dict[str, Any]:
+    return {row["kind"]: row["after"] for row in reversed(read_records(store, "norm_changes"))}
 
 
 def change_norm(

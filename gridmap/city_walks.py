@@ -16,6 +16,7 @@ from gridmap.access.network import WalkNetwork
 from gridmap.city_norms import norms_in_force
 from gridmap.covering import READ, walking_network
 from gridmap.norms import Norms
+from gridmap.of_today import read_today
 from gridmap.rework import cover_settings
 from gridmap.settings import CoverSettings
 from gridmap.stores import Store
@@ -84,14 +85,14 @@ class CityWalks:
 
 
 def read_walks(store: Store, *, norms: str | Path | None = None) -> CityWalks:
-    """A city's layers, norms and walking network.
+    """A city's layers, norms and walking network, as coverage is computed from them: by what is valid today.
 
     Parameters
     ----------
     store
         An open store.
     norms
-        Norms file in place of the packaged one.
+        Norms file in place of the packaged one and of what is changed in the store.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def read_walks(store: Store, *, norms: str | Path | None = None) -> CityWalks:
         Where the city has no buildings, or no streets to walk on.
     """
     kept = set(store.layers())
-    layers = {name: store.read(name) for name in READ if name in kept}
+    layers = read_today(store, (name for name in READ if name in kept))
     for name in ("micro_grids", "buildings"):
         if not len(layers.get(name, ())):
             raise MissingLayer(f"the city has no {name}; build it again with a layer buildings in its folder")

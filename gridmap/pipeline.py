@@ -19,6 +19,7 @@ from gridmap.engines import Engine
 from gridmap.micro_grids.obstacles import Feasible, wish_of_plan
 from gridmap.micro_grids.split import Split, split_levels
 from gridmap.norms import Norms, load_norms
+from gridmap.of_today import only_valid
 from gridmap.progress import Progress, silent
 from gridmap.settings import CitySettings
 from gridmap.stores import Store, writing
@@ -163,7 +164,7 @@ def compute(
     frames |= attached
     findings.extend(odd)
 
-    frames |= cover(frames, norms, settings.cover, findings, progress=progress)
+    frames |= cover(only_valid(frames), norms, settings.cover, findings, progress=progress)
     frames["findings"] = findings.to_frame()
     return frames, findings, split
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import geopandas as gpd
 import numpy as np
@@ -28,6 +28,7 @@ from gridmap.micro_grids.resplit import drawn_codes
 from gridmap.micro_grids.sorts import grid_reasons
 from gridmap.micro_grids.street_share import share_on_streets
 from gridmap.norms import load_norms
+from gridmap.of_today import read_today
 from gridmap.replan_past import upper_past
 from gridmap.replan_scope import LINES, bands_of, settings_of
 from gridmap.rework import cover_settings
@@ -268,7 +269,8 @@ def _attached(store: Store, micro_grids: gpd.GeoDataFrame) -> Frames:
 
 def _covered(store: Store, changed: set[str], frames: Frames, *, everything: bool) -> Frames:
     """Coverage of the changed micro-grids by the norms that it was computed with; gaps too where homes changed."""
-    table, facilities = store.read("coverage"), store.read("facilities", as_of=datetime.now(UTC).date())
+    table, layers = store.read("coverage"), read_today(store, ("facilities", "roads", "barriers", "water", "gates"))
+    facilities = layers["facilities"]
     if not len(table) or not isinstance(facilities, gpd.GeoDataFrame) or not len(facilities):
         return {}
     norms: Mapping[str, float] = dict(zip(table["kind"], table["norm_m"].astype(float), strict=True))
@@ -278,7 +280,7 @@ def _covered(store: Store, changed: set[str], frames: Frames, *, everything: boo
     placed = facilities[~(facilities.geometry.isna() | facilities.geometry.is_empty)]
     placed = placed[placed["kind"].isin(norms)]
     homes = rows if everything else rows[rows["micro_grid"].isin(codes)].reset_index(drop=True)
-    network = walking_network({name: store.read(name) for name in ("roads", "barriers", "water", "gates")}, Findings())
+    network = walking_network(layers, Findings())
     metres, which = nearest_facilities(homes, placed, network, limit_m=settings.limit_m)
     units = micro_grids[micro_grids["code"].isin(codes)]
     fresh = coverage(units, homes, metres, norms, nearest=which)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ import geopandas as gpd
 import pandas as pd
 
 from gridmap.attaching import AREAS, ATTACHED, attach_layers
-from gridmap.city_norms import norms_in_force
+from gridmap.city_norms import changed_kinds, norms_in_force
 from gridmap.covering import READ, cover
 from gridmap.desk_settle import settle
 from gridmap.norms import Norm, Norms, load_norms
+from gridmap.of_today import read_today
 from gridmap.progress import Progress, silent
 from gridmap.settings import CoverSettings
 from gridmap.stores import Store, open_store
@@ -24,10 +24,6 @@ from layers.errors import MissingLayer, WrongCall
 from layers.findings import Findings
 
 __all__ = ["attach_again", "cover_again", "cover_as_before", "cover_settings", "norms_of"]
-
-#: Layers of which only what is valid today counts for coverage.
-_DATED = ("facilities", "roads", "barriers", "water", "gates")
-
 
 def cover_settings(store: Store) -> CoverSettings:
     """The settings that the city was covered with."""
@@ -127,13 +123,16 @@ def cover_as_before(city: str | Path, *, progress: Progress = silent) -> dict[st
 
 
 def norms_of(store: Store) -> Norms:
-    """The norms that a city was covered with: those of the package, with the kinds and distances of its own table."""
+    """The norms that a city was covered with: those of the package, with the kinds and distances of its own table.
+
+    A kind whose norm was changed in the store is held to that, whatever its table says: the table may be older.
+    """
     kept = pd.DataFrame(store.read("coverage")).drop_duplicates("kind")
-    known = load_norms()
+    known, changed = norms_in_force(store), changed_kinds(store)
     found = []
     for kind, metres, verified in zip(kept["kind"], kept["norm_m"], kept["verified"], strict=True):
         norm = known.get(kind) or Norm(key=kind, zh=kind, en=kind, group="other", source="the city's own norms")
-        if norm.metres != metres:
+        if norm.metres != metres and kind not in changed:
             norm = replace(norm, distance_m=float(metres), verified=bool(verified), source="the city's own norms")
         found.append(norm)
     return replace(known, items=tuple(found))
@@ -141,9 +140,7 @@ def norms_of(store: Store) -> Norms:
 
 def _covered(store: Store, norms: Norms, progress: Progress) -> dict[str, Any]:
     """Coverage by what is valid today, kept."""
-    today = datetime.now(UTC).date()
-    layers = {layer: store.read(layer, as_of=today if layer in _DATED else None) for layer in READ}
-    made = cover(layers, norms, cover_settings(store), Findings(), progress=progress)
+    made = cover(read_today(store, READ), norms, cover_settings(store), Findings(), progress=progress)
     store.write_all(sorted(made.items()))
     return made
 

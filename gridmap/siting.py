@@ -15,10 +15,11 @@ from gridmap.access.coverage import coverage
 from gridmap.access.siting import METHODS, Siting, solve_siting
 from gridmap.access.siting_candidates import closer_than
 from gridmap.access.walk import walk_pairs
+from gridmap.city_norms import norms_in_force
 from gridmap.covering import READ, walking_network
 from gridmap.maps.folium_map import draw
 from gridmap.maps.page import write_page
-from gridmap.norms import load_norms
+from gridmap.of_today import read_today
 from gridmap.progress import Progress, silent
 from gridmap.rework import cover_settings
 from gridmap.site_places import free_places, wished
@@ -165,7 +166,7 @@ def site_city(
     city
         Store URL.
     kind
-        Facility kind; those that exist stay in use.
+        Facility kind; those that exist today stay in use.
     count
         How many new ones; or
     cover_all
@@ -193,7 +194,7 @@ def site_city(
     within
         Area codes: only who lives there is counted, and only places there are candidates. Facilities beyond serve on.
     norms
-        Norms file of one's own.
+        Norms file in place of the packaged one and of what is changed in the store.
     datum
         Datum of the files, where they do not say.
     seed
@@ -208,18 +209,16 @@ def site_city(
         Where the city has no buildings or, without a file, no streets.
     """
     method = _method(method, count, cover_all)
-    table = load_norms(norms)
-    norm = table[kind]
-    radius = radius_m if radius_m is not None else norm.metres
-    if radius is None:
-        raise WrongCall(f"{kind} has no distance in {table.name}; name one with --radius")
     with open_store(city) as store:
+        table = norms_in_force(store, norms)
+        norm = table[kind]
+        radius = radius_m if radius_m is not None else norm.metres
+        if radius is None:
+            raise WrongCall(f"{kind} has no distance in {table.name}; name one with --radius")
         progress("reading", 0.05)
         findings = Findings()
         kept = set(store.layers())
-        layers: dict[str, gpd.GeoDataFrame | pd.DataFrame] = {
-            name: store.read(name) for name in (*READ, "plots") if name in kept
-        }
+        layers = read_today(store, (name for name in (*READ, "plots") if name in kept))
         limit_m = max(cover_settings(store).limit_m, radius)
         crs = store.crs
     buildings = layers.get("buildings")

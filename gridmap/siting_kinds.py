@@ -128,7 +128,7 @@ def site_kinds(
         What is counted for every kind: `households` or a need; `norms`: for each kind the need that its norm names
         (`aged_60` for a canteen), households where it names none.
     norms
-        Norms file of one's own.
+        Norms file in place of the packaged one and of what is changed in the store.
     seed
         Of the search.
 

@@ -105,7 +105,7 @@ def what_if(
     norm
         `kind=metres`: another longest walk.
     norms
-        Norms file in place of the packaged one.
+        Norms file in place of the packaged one and of what is changed in the store.
     progress
         Told what is being done.
 

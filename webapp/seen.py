@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pyproj
 
+from gridmap.city_norms import norms_in_force
 from gridmap.city_walks import CityWalks, read_walks
 from gridmap.desk import degrees_of, moves, photo, photos
+from gridmap.norms import Norms
 from gridmap.roles import User, may, reach
 from gridmap.stores import Store
 from gridmap.stores.incident_log import LoggedMove, Photo
@@ -251,6 +253,10 @@ class Seen:
             raise NotYourArea(f"building {code} is not in your area; ask the administrator of the city")
         name = own["name"].iloc[0] if "name" in own else None
         return {"code": str(own["code"].iloc[0]), "name": name if isinstance(name, str) else ""}
+
+    def norms(self) -> Norms:
+        """The norms that the city holds its services to; they are the same for everybody."""
+        return norms_in_force(self._store)
 
     def walks(self) -> CityWalks:
         """The whole city ready to walk in, for one question about one door in reach.

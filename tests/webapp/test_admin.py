@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -178,6 +179,10 @@ def test_coverage_is_computed_by_the_norms_of_now_as_a_job(fresh: Callable[..., 
     assert events(app)[0]["what"] == "cover.done" and events(app)[0]["by"] == "admin"
     page = client.get("/admin/jobs").text
     assert "完成" in page
+    # the pages of the planner name the same distance and who decided it
+    planner = log_in(app, "planner")
+    assert "某某区民政局文件" in planner.get("/coverage?kind=canteen").text
+    assert re.search(r'value="canteen" data-metres="37"', planner.get("/siting").text)
 
 
 def test_settings_change_within_reason(fresh: Callable[..., Flask]) -> None:

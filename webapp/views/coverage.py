@@ -28,13 +28,13 @@ _MOST, _MOST_GAPS = 60, 20
 
 def _kinds() -> str:
     try:
-        return _json(coverage_kinds(get_seen()))
+        return _json(coverage_kinds(get_seen(), norms=get_seen().norms()))
     except MissingLayer:
         return "[]"
 
 
 def _one(kind: str) -> str:
-    found = coverage_of(get_seen(), kind)
+    found = coverage_of(get_seen(), kind, norms=get_seen().norms())
     return _json({
         "kind": found.kind, "norm": found.norm, "needs": found.needs,
         "units": json.loads(found.units.to_json(orient="records", force_ascii=False)),

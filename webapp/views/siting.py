@@ -25,7 +25,6 @@ from werkzeug.datastructures import FileStorage
 
 from gridmap.ask_what_if import Step
 from gridmap.maps.assets import outside_links
-from gridmap.norms import load_norms
 from gridmap.roles import may
 from gridmap.site_jobs import SiteJob, SiteJobs
 from gridmap.table_file import TABLE_TYPES, table_file
@@ -204,7 +203,7 @@ def _sent(what: str, form: dict[str, str]) -> FileStorage | None:
 
 
 def _kinds() -> list[tuple[str, dict[str, str]]]:
-    norms = [norm for norm in load_norms() if norm.metres is not None]
+    norms = list(get_seen().norms().with_distance())
     found = [(norm.key, {"zh": norm.zh, "en": norm.en, "metres": f"{norm.metres:g}"}) for norm in norms]
     return sorted(found, key=lambda item: item[1][current()])
 

@@ -14,7 +14,6 @@ from flask.typing import ResponseReturnValue
 from gridmap.ask_what_if import Answer, FarAway, Ground, Step, read_steps
 from gridmap.maps.assets import outside_links
 from gridmap.maps.geojson import to_geojson
-from gridmap.norms import load_norms
 from layers.errors import NotYourArea, WrongCall
 from layers.schema import NEEDS
 from webapp.city_map import city_parts, lived_in, made_at
@@ -39,7 +38,7 @@ def show() -> ResponseReturnValue:
     """The page; its changes stand in the address as `do`, the kind that is added next as `kind`."""
     seen = get_seen()
     get_grounds().get(seen)  # begun now, so that it is ready when the first change is made
-    norms = [norm for norm in load_norms() if norm.metres is not None]
+    norms = list(seen.norms().with_distance())
     kinds = sorted(((norm.key, {"zh": norm.zh, "en": norm.en}) for norm in norms), key=lambda item: item[1][current()])
     kind = request.args.get("kind", "")
     kind = kind if kind in dict(kinds) else _usual(dict(kinds))
