@@ -1,7 +1,8 @@
 """Finding things by what people type: codes, names, addresses, pinyin and its initials.
 
-Everything of a city that has a name, a code or an address stands in one table of a few columns, compared column by
-column: 165,000 things take some tens of milliseconds. Pinyin is that of `pypinyin`, which knows words with more than
+Everything of a city that has a name, a code or an address stands in one table of a few columns, in the order of its
+areas: who asks for an area has its part of the table looked at, each text once. 118,000 things take a few
+milliseconds. Pinyin is that of `pypinyin`, which knows words with more than
 one reading (重庆 is chongqing).
 """
 
@@ -12,18 +13,19 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyproj
 import shapely
 from pypinyin import lazy_pinyin
 
-from gridmap.stores import Store
-from gridmap.stores.scope import CODE_OF
+from gridmap.search_columns import Test, TextColumn, begins, holds, same
+from gridmap.stores.scope import CODE_OF, after_prefix, covering
+from gridmap.stores.sql_store import SqlStore
+from gridmap.stores.texts import Texts, texts_of
 from layers.kinds import kind_words
 
 __all__ = ["SEARCHED", "Found", "SearchIndex", "build_index", "plain"]
@@ -39,6 +41,7 @@ _BY_PLACE = ("estates",)
 _LONGEST = 200
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _SPACES = re.compile(r"\s+")
+_ROADS = SEARCHED.index("roads")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,21 +102,26 @@ class SearchIndex:
     """
 
     def __init__(self, things: pd.DataFrame) -> None:
-        words = things["words"].map(plain).reset_index(drop=True) if "words" in things else ""
-        self._things = things[[field.name for field in fields(Found)]].reset_index(drop=True)
-        texts = {name: self._things[name].map(plain) for name in ("name", "code", "address")}
-        sounds = {name: _sound(name) for name in texts["name"].unique()}
-        full = texts["name"].map({name: sound for name, (sound, _) in sounds.items()})
-        first = texts["name"].map({name: initials for name, (_, initials) in sounds.items()})
-        self._texts = {name: _strings(values) for name, values in texts.items()}
-        self._all = _strings(texts["name"] + "\n" + texts["code"] + "\n" + texts["address"] + "\n" + words)
-        self._full, self._first = _strings(full), _strings(first)
-        self._area = _strings(self._things["area"])
-        self._order = pd.Categorical(self._things["layer"], categories=list(SEARCHED)).codes.astype("int64")
-        self._length = texts["name"].str.len().to_numpy()
+        things = things.reset_index(drop=True)
+        area, self._layer = things["area"].to_numpy(dtype=str), _layer_numbers(things["layer"])
+        # what belongs to an area stands together; streets, which belong to none, come last
+        order = np.lexsort((area, self._layer == _ROADS))
+        things, self._layer = things.iloc[order].reset_index(drop=True), self._layer[order]
+        self._count = int((self._layer != _ROADS).sum())
+        self._area = area[order][: self._count]
+        self._told = {field.name: things[field.name].to_numpy() for field in fields(Found)}
+        at, names = pd.factorize(things["name"])
+        texts = [plain(name) for name in names]
+        sounds = [_sound(name) for name in texts]
+        self._name = TextColumn(texts, at)
+        self._full, self._first = (TextColumn([sound[part] for sound in sounds], at) for part in (0, 1))
+        self._code, self._address, self._words = (_column(things, name) for name in ("code", "address", "words"))
+        # among equals by layer, length of the name, and the order in which they were given
+        length = np.array([len(name) for name in texts], dtype=np.int64)[at]
+        self._place = np.argsort(np.lexsort((order, length, self._layer)))
 
     def __len__(self) -> int:
-        return len(self._things)
+        return len(self._layer)
 
     def find(
         self, text: str, *, within: Sequence[str] = ("",), layers: Collection[str] = SEARCHED,
@@ -145,55 +153,73 @@ class SearchIndex:
         words = plain(text).split(" ")
         if not words[0]:
             return []
-        hit = self._seen(within, layers, roads)
+        rows = self._seen(within, layers, roads)
         for word in words:
-            hit &= self._fits(word)
-        rows = np.flatnonzero(hit)
-        rank = self._rank(rows, " ".join(words))
-        rows = rows[np.lexsort((self._length[rows], self._order[rows], rank))]
+            rows = rows[self._fits(word, rows)]
         found: dict[tuple[str, str, str], Found] = {}
-        for record in self._things.iloc[rows[: most * 40]].to_dict("records"):
-            key = (record["layer"], "" if record["layer"] == "roads" else record["code"], record["name"])
+        for row in self._best(rows, " ".join(words), most * 40):
+            told = {name: _given(values[row]) for name, values in self._told.items()}
+            key = (told["layer"], "" if told["layer"] == "roads" else told["code"], told["name"])
             if key not in found:
-                found[key] = Found(**{str(name): _given(value) for name, value in record.items()})
+                found[key] = Found(**told)
             if len(found) == most:
                 break
         return list(found.values())
 
     def _seen(self, within: Sequence[str], layers: Collection[str], roads: Collection[str] | None) -> np.ndarray:
-        named = self._things["layer"].isin(list(layers)).to_numpy()
-        streets = (self._things["layer"] == "roads").to_numpy()
-        own = np.zeros(len(self._things), dtype=bool)
-        for code in within:
-            own |= _true(pc.starts_with(self._area, code)) if code else ~streets
-        shown = streets if roads is None else streets & self._things["name"].isin(list(roads)).to_numpy()
-        return named & (own & ~streets | shown)
+        """Numbers of the things that may be found."""
+        parts = []
+        for code in covering(within):
+            after = after_prefix(code)
+            first = np.searchsorted(self._area, code)
+            last = len(self._area) if after is None else np.searchsorted(self._area, after)
+            parts.append(np.arange(first, last))
+        streets = np.arange(self._count, len(self))
+        if roads is not None:
+            shown = set(roads)
+            streets = streets[[name in shown for name in self._told["name"][streets]]]
+        rows = np.concatenate([*parts, streets]).astype(np.int64)
+        hidden = [number for number, name in enumerate(SEARCHED) if name not in layers]
+        return rows[~np.isin(self._layer[rows], hidden)] if hidden else rows
 
-    def _fits(self, word: str) -> np.ndarray:
-        hit = _true(pc.match_substring(self._all, word))
+    def _fits(self, word: str, rows: np.ndarray) -> np.ndarray:
+        columns = [self._name, self._code, self._address, self._words]
         if word.isascii() and word.isalnum():
-            hit |= _true(pc.match_substring(self._first, word)) | _true(pc.match_substring(self._full, word))
+            columns += [self._first, self._full]
+        hit = np.zeros(len(rows), dtype=bool)
+        for column in columns:
+            hit |= column.fits(holds, word, rows)
         return hit
 
-    def _rank(self, rows: np.ndarray, text: str) -> np.ndarray:
-        """The smaller the better."""
-        rank = np.full(len(rows), 7)
-        at = pa.array(rows)
-        tests = (
-            (6, pc.match_substring, self._texts["address"]), (5, pc.match_substring, self._full),
-            (4, pc.match_substring, self._first), (3, pc.starts_with, self._first),
-            (3, pc.starts_with, self._full), (3, pc.starts_with, self._texts["code"]),
-            (2, pc.equal, self._full), (2, pc.match_substring, self._texts["name"]),
-            (1, pc.starts_with, self._texts["name"]),
-        )
-        for value, test, column in tests:
-            rank[_true(test(column.take(at), text))] = value
-        for name in ("name", "code"):
-            rank[_true(pc.equal(self._texts[name].take(at), text))] = 0
-        return rank
+    def _best(self, rows: np.ndarray, text: str, most: int) -> list[int]:
+        """The best of some things, the best first."""
+        levels: tuple[tuple[tuple[TextColumn, Test], ...], ...] = (
+            ((self._name, same), (self._code, same)), ((self._name, begins),),
+            ((self._name, holds), (self._full, same)),
+            ((self._first, begins), (self._full, begins), (self._code, begins)),
+            ((self._first, holds),), ((self._full, holds),), ((self._address, holds),),
+        )  # fmt: skip
+        kept: list[int] = []
+        for tests in levels:
+            hit = np.zeros(len(rows), dtype=bool)
+            for column, test in tests:
+                hit |= column.fits(test, text, rows)
+            kept += self._in_order(rows[hit], most - len(kept))
+            rows = rows[~hit]
+            if len(kept) == most:  # what stands the later tests only comes after these
+                return kept
+        return kept + self._in_order(rows, most - len(kept))
+
+    def _in_order(self, rows: np.ndarray, most: int) -> list[int]:
+        place = self._place[rows]
+        if len(rows) > most:
+            first = np.argpartition(place, most)[:most]
+            rows, place = rows[first], place[first]
+        found: list[int] = rows[np.argsort(place)].tolist()
+        return found
 
 
-def build_index(store: Store, *, today: date | None = None) -> SearchIndex:
+def build_index(store: SqlStore, *, today: date | None = None) -> SearchIndex:
     """Read everything that can be found.
 
     Parameters
@@ -203,26 +229,30 @@ def build_index(store: Store, *, today: date | None = None) -> SearchIndex:
     today
         Leaves out what is not in force that day.
     """
-    present = set(store.layers())
-    micro_grids = store.read("micro_grids", as_of=today) if "micro_grids" in present else None
-    parts = [_things(name, store.read(name, as_of=today), micro_grids) for name in SEARCHED if name in present]
-    empty = pd.DataFrame(columns=[field.name for field in fields(Found)])
-    return SearchIndex(pd.concat(parts) if parts else empty)
+    present = [name for name in SEARCHED if name in store.layers()]
+    parts = []
+    for name in present:
+        told = texts_of(store, name, ("code", "name", "address", "kind", CODE_OF.get(name, "")), as_of=today)
+        parts.append(_by_place(store, name, told, today) if name in _BY_PLACE else _things(name, told))
+    if not parts:
+        return SearchIndex(pd.DataFrame(columns=[field.name for field in fields(Found)]))
+    things = pd.concat(parts, ignore_index=True)
+    middle = things[["x", "y"]].to_numpy(dtype=float)
+    placed = np.isfinite(middle).all(axis=1)
+    to_degrees = pyproj.Transformer.from_crs(store.crs, 4326, always_xy=True)
+    degrees = np.full((2, len(things)), np.nan)
+    degrees[:, placed] = to_degrees.transform(*middle[placed].T)
+    return SearchIndex(things.assign(lon=degrees[0], lat=degrees[1]))
 
 
-def _things(layer: str, frame: Any, micro_grids: Any) -> pd.DataFrame:
-    west, south, east, north = np.full((4, len(frame)), np.nan)
-    if isinstance(frame, gpd.GeoDataFrame) and len(frame):
-        west, south, east, north = shapely.bounds(frame.geometry.to_crs(4326).to_numpy()).T
+def _things(layer: str, told: Texts) -> pd.DataFrame:
+    texts, (x, y) = told.texts, told.middles().T
     made = pd.DataFrame({
-        "layer": layer, "code": _text(frame, "code"), "name": _text(frame, "name"), "address": _text(frame, "address"),
-        "area": _text(frame, CODE_OF.get(layer, "")), "lon": (west + east) / 2, "lat": (south + north) / 2,
-    })  # fmt: skip
+        "layer": layer, "code": texts["code"], "name": texts["name"], "address": texts["address"],
+        "area": texts[CODE_OF.get(layer, "")], "x": x, "y": y,
+    }, dtype="object")  # fmt: skip
     called = {kind: " ".join(said) for kind, said in kind_words().get(layer, {}).items()}
-    made["words"] = [f"{kind} {called.get(kind, '')}" for kind in _text(frame, "kind")]
-    if layer in _BY_PLACE and micro_grids is not None and len(frame):
-        near, unit = micro_grids.sindex.query(frame.geometry.to_numpy(), predicate="intersects")
-        made = made.iloc[near].assign(area=micro_grids["code"].astype("object").to_numpy()[unit])
+    made["words"] = [f"{kind} {called.get(kind, '')}" for kind in texts["kind"]]
     named = made["name"] != ""
     if layer == "roads":
         # a street of many pieces is one thing
@@ -230,13 +260,27 @@ def _things(layer: str, frame: Any, micro_grids: Any) -> pd.DataFrame:
     return made[named | (made["code"] != "") | (made["address"] != "")]
 
 
-def _text(frame: Any, column: str) -> np.ndarray:
-    if column not in frame:
-        return np.full(len(frame), "", dtype=object)
-    values = frame[column].astype("object")
-    return values.where(values.notna(), "").map(str).to_numpy()
+def _by_place(store: SqlStore, layer: str, told: Texts, today: date | None) -> pd.DataFrame:
+    """The same for things that belong to every micro-grid that they touch."""
+    units = texts_of(store, "micro_grids", ("code",), as_of=today)
+    near, unit = shapely.STRtree(units.shapes).query(told.shapes, predicate="intersects")
+    texts = {name: [said[row] for row in near] for name, said in told.texts.items()}
+    codes = [units.texts["code"][row] for row in unit]
+    return _things(layer, Texts({**texts, CODE_OF.get(layer, ""): codes}, told.shapes[near]))
 
 
+def _column(things: pd.DataFrame, name: str) -> TextColumn:
+    if name not in things:
+        return TextColumn([""], np.zeros(len(things), dtype=np.int32))
+    at, texts = pd.factorize(things[name])
+    return TextColumn([plain(text) for text in texts], at)
+
+
+def _layer_numbers(layers: pd.Series) -> np.ndarray:
+    return pd.Categorical(layers, categories=list(SEARCHED)).codes.astype(np.int64)
+
+
+@lru_cache(maxsize=1 << 17)  # most names are those of the last time
 def _sound(name: str) -> tuple[str, str]:
     """Pinyin of a name and its initials; "" where there is nothing Chinese in it."""
     if not _CHINESE.search(name):
@@ -245,13 +289,5 @@ def _sound(name: str) -> tuple[str, str]:
     return "".join(syllables), "".join(syllable[:1] if syllable.isalpha() else syllable for syllable in syllables)
 
 
-def _strings(values: pd.Series) -> pa.Array:
-    return pa.array(values.to_numpy(dtype=object), type=pa.large_string())
-
-
-def _true(mask: Any) -> np.ndarray:
-    return np.asarray(mask.to_numpy(zero_copy_only=False), dtype=bool)
-
-
 def _given(value: Any) -> Any:
-    return None if isinstance(value, float) and np.isnan(value) else value
+    return value if not isinstance(value, float) else None if np.isnan(value) else float(value)

@@ -99,6 +99,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         files lie; else beside the secret key), `BACKUPS` (copies of the city), `EXPORT_WARM`
         (whether the process that exports is made ready by whoever
         opens the form),
+        `SEARCH_AHEAD` (whether the index of the search is made at the first visit, or when somebody searches),
         `TILE_JOBS` (whether tiles are made anew after a change), `FOUR_EYES` (whether a plan is adopted by somebody
         else than who proposed it; else GRIDMAP_FOUR_EYES; off by default),
         `BACKGROUND`, `BACKGROUND_KEY`, `BACKGROUND_DATUM` and `BACKGROUND_ATTRIBUTION` (a background map, see
@@ -150,6 +151,7 @@ def create_app(city: str | os.PathLike[str] | None = None, **config: Any) -> Fla
         EXPORT_SECONDS=900.0,
         EXPORT_DAYS=7.0,
         EXPORT_WARM=not config.get("TESTING", False),
+        SEARCH_AHEAD=not config.get("TESTING", False),
         SESSION_COOKIE_NAME="gridmap",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -51,6 +51,18 @@ class Kept:
             threading.Thread(target=self._make, args=(version,), daemon=True, name="gridmap-search").start()
         return self._index
 
+    def ahead(self) -> None:
+        """Make the index beside the requests, before anybody asks for it."""
+        threading.Thread(target=self._first, daemon=True, name="gridmap-search").start()
+
+    def _first(self) -> None:
+        try:
+            with open_store(self.city) as store:
+                version = store.meta().get("data_version", "")
+            self.get(version)
+        except GridmapError as problem:
+            _log.warning("the search is made ready when somebody asks: %s", problem)
+
     def _make(self, version: str) -> None:
         try:
             with open_store(self.city) as store:
@@ -88,5 +100,15 @@ def _streets(seen: Seen) -> Collection[str] | None:
 
 
 def init_app(app: Flask) -> None:
-    """Make room for one index."""
-    app.extensions["searches"] = Kept(app.config["CITY"])
+    """Make room for one index, and make it at the first visit, unless `SEARCH_AHEAD` is False."""
+    kept = app.extensions["searches"] = Kept(app.config["CITY"])
+    if not app.config["SEARCH_AHEAD"]:
+        return
+    begun = threading.Event()
+
+    @app.before_request
+    def begin() -> None:
+        # not before: a server may divide into processes once the service is made, and each needs its own
+        if not begun.is_set():
+            begun.set()
+            kept.ahead()

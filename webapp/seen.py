@@ -186,9 +186,9 @@ class Seen:
             return []
         names = []
         for layer_name, digits in (("streets", 9), ("communities", 12), ("grids", 15)):
-            unit = self._store.read(layer_name, within=(code[:digits],))
-            unit = unit[unit["code"] == code[:digits]]
-            named = unit["name"].iloc[0] if len(unit) and "name" in unit else None
+            own = code[:digits]
+            unit = columns_of(self._sql, layer_name, ("name",), within=(own,), codes=(own,))
+            named = unit["name"].iloc[0] if len(unit) else None
             names.append(named if isinstance(named, str) and named else code[:digits])
         return names
 

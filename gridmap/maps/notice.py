@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -188,6 +189,7 @@ def nearby(coverage: pd.DataFrame, names: pd.DataFrame, *, lang: str = "zh", mos
     return tuple(found)
 
 
+@lru_cache(maxsize=512)
 def qr_svg(text: str) -> str:
     """A QR code (ISO/IEC 18004, error correction M) as an SVG image without size, for a page of ours.
 

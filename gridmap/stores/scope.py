@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Table, and_, false, func, or_, true
 
 from layers.schema import LEVEL_PARENTS
 
-__all__ = ["CODE_OF", "LEVEL_OF", "covering", "starts_with", "valid_on"]
+__all__ = ["CODE_OF", "LEVEL_OF", "after_prefix", "covering", "starts_with", "valid_on"]
 
 #: The column whose code says where a row belongs; layers that are not here are found by their geometry.
 CODE_OF = {
@@ -80,11 +80,11 @@ def valid_on(table: Table, day: str) -> ColumnElement[bool] | None:
 
 
 def _between(column: ColumnElement[Any], code: str) -> ColumnElement[bool]:
-    after = _after(code)
+    after = after_prefix(code)
     return column >= code if after is None else and_(column >= code, column < after)
 
 
-def _after(code: str) -> str | None:
+def after_prefix(code: str) -> str | None:
     """The first text, by code points, that no longer starts with `code`; None where there is none."""
     for end in range(len(code), 0, -1):
         point = ord(code[end - 1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -72,6 +74,68 @@ def test_whatever_has_a_name_is_found_by_it_and_by_its_initials(names: list[str]
         assert f"F{wanted}" in [hit.code for hit in hits], text
         own = town.find(text, within=[A], most=50)
         assert {hit.code for hit in own} == {hit.code for hit in hits if int(hit.code[1:]) % 2}
+
+
+def plainly(
+    things: list[tuple[str, ...]], text: str, within: list[str], layers: list[str], roads: list[str] | None, most: int
+) -> list[tuple[str, ...]]:
+    """What is found by looking at one thing after another."""
+    ranked = []
+    for row, (layer, code, name, address, area, called) in enumerate(things):
+        street = layer == "roads"
+        shown = (roads is None or name in roads) if street else any(area.startswith(one) for one in within)
+        told, number, lies, kind = (plain(said) for said in (name, code, address, called))
+        chinese = any("\u3400" <= letter <= "\u9fff" for letter in told)
+        full, first = (
+            "".join(lazy_pinyin(told, style=style)) if chinese else "" for style in (Style.NORMAL, Style.FIRST_LETTER)
+        )
+        fits = all(
+            any(word in said for said in (told, number, lies, kind))
+            or (word.isascii() and word.isalnum() and (word in full or word in first))
+            for word in plain(text).split(" ")
+        )
+        if not (plain(text) and shown and layer in layers and fits):
+            continue
+        asked = plain(text)
+        rank = (
+            0 if asked in (told, number) else 1 if told.startswith(asked) else 2 if asked in told or asked == full
+            else 3 if any(said.startswith(asked) for said in (first, full, number)) else 4 if asked in first
+            else 5 if asked in full else 6 if asked in lies else 7
+        )  # fmt: skip
+        ranked.append((rank, SEARCHED.index(layer), len(told), row, (layer, "" if street else code, name)))
+    return list(dict.fromkeys(key for *_, key in sorted(ranked)))[:most]
+
+
+def test_the_same_is_found_as_by_looking_at_one_after_another() -> None:
+    chance = random.Random(11)
+
+    def word(letters: str, most: int = 4) -> str:
+        return "".join(chance.choices(letters, k=chance.randint(0, most)))
+
+    for _ in range(400):
+        things = [
+            (chance.choice(["facilities", "buildings", "grids", "roads"]), word("lA1n"), word("龙南路lA1 "),
+             word("路1 n"), chance.choice(["", A, B, A[:15], "9"]), chance.choice(["", "龙 lan"]))
+            for _ in range(chance.randint(0, 60))
+        ]  # fmt: skip
+        frame = pd.DataFrame(things, columns=["layer", "code", "name", "address", "area", "words"]).astype("object")
+        index = SearchIndex(frame.assign(lon=105.0, lat=float("nan")))
+        for _ in range(5):
+            same_as_plainly(
+                index, things, word("龙南路lnogA1 ", 3), chance.choice([[""], [A], [A[:12]], [B, "9"], [A, ""], []]),
+                chance.choice([list(SEARCHED), ["facilities", "roads"], ["buildings"]]),
+                chance.choice([None, [], ["路", "龙", word("龙南路")]]), chance.randint(1, 20),
+            )  # fmt: skip
+
+
+def same_as_plainly(
+    index: SearchIndex, things: list[tuple[str, ...]], text: str, within: list[str], layers: list[str],
+    roads: list[str] | None, most: int,
+) -> None:  # fmt: skip
+    found = index.find(text, within=within, layers=layers, roads=roads, most=most)
+    keys = [(hit.layer, "" if hit.layer == "roads" else hit.code, hit.name) for hit in found]
+    assert keys == plainly(things, text, within, layers, roads, most)
+    assert {(hit.lon, hit.lat) for hit in found} <= {(105.0, None)}
 
 
 def test_every_searched_layer_has_an_order() -> None:

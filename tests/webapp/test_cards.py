@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pypdf
 import pytest
 import zxingcpp
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
 from gridmap.maps.notice import qr_png, qr_svg
-from tests.webapp.small_city import AREAS, CODES, GRIDS, in_reach
+from gridmap.stores import open_store
+from tests.webapp.small_city import AREAS, CODES, GRIDS, in_reach, log_in
 
 
 @pytest.mark.parametrize("role", list(AREAS))
@@ -60,3 +63,21 @@ def test_a_telephone_reads_the_code_as_the_page_of_reports(clients: dict[str, Fl
     page = clients["grid_leader"].get(f"/card/{CODES[0]}").text
     drawn = re.search(r'<path[^>]* d="([^"]+)"', page)
     assert drawn is not None and drawn.group(1) in qr_svg(address)
+
+
+def test_a_card_that_was_asked_before_follows_people_words_and_address(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    client, planner = log_in(app, "grid_leader"), log_in(app, "planner")
+    page = f"/card/{CODES[0]}"
+    before = client.get(page).text
+    # kept, and only for the same role, language and address
+    assert "13900000000" in before and "13900000000" not in planner.get(page).text
+    assert "附近服务" in before and "Services nearby" in client.get(f"{page}?lang=en").text
+    client.get(f"{page}?lang=zh")
+    app.config["ADDRESS"] = "http://10.0.0.8:8000/"
+    assert qr_svg(f"http://10.0.0.8:8000/incidents/new?micro_grid={CODES[0]}") in client.get(page).text
+    with open_store(app.config["CITY"]) as store:
+        staff = store.read("staff")
+        store.write("staff", staff.assign(name=staff["name"].str.replace("员", "新")))
+    after = client.get(page).text
+    assert f"新{CODES[0]}" in after and f"员{CODES[0]}" not in after

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.webapp.small_city import AREAS, CODES, GRIDS, in_reach
+from tests.webapp.small_city import AREAS, CODES, GRIDS, in_reach, log_in
+from webapp.searches import Kept
 
 
 @pytest.mark.parametrize("role", list(AREAS))
@@ -40,3 +45,24 @@ def test_what_is_typed_is_shown_as_typed(clients: dict[str, FlaskClient]) -> Non
     assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
     assert clients["admin"].get("/search").status_code == 200
     assert clients["nobody"].get("/search/found.json?q=a").status_code in (302, 401)
+
+
+def test_the_search_is_made_ready_at_the_first_visit(fresh: Callable[..., Flask]) -> None:
+    app = fresh(SEARCH_AHEAD=True)
+    kept = app.extensions["searches"]
+    assert not kept._ready
+    app.test_client().get("/login")
+    deadline = time.monotonic() + 30
+    while not kept._ready and time.monotonic() < deadline:
+        time.sleep(0.02)
+    made = kept._index
+    assert kept._ready and len(made)
+    assert log_in(app, "admin").get("/search/found.json?q=ghj").json and kept._index is made
+
+
+def test_a_city_that_cannot_be_read_at_the_first_visit_is_no_error(
+    fresh: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Kept(f"{fresh().config['CITY']}.gone.gpkg")
+    kept._first()
+    assert "when somebody asks" in caplog.text and not kept._ready

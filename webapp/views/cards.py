@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
 from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from gridmap.maps.notice import Notice, duties, nearby, qr_svg, rows_of
 from webapp.guard import get_seen, needs
 from webapp.language import current
+from webapp.replies import kept_text
 from webapp.seen import GROUND, Seen
 
 __all__ = ["bp"]
@@ -26,10 +29,18 @@ _SIZE, _AROUND, _LEAST_M = (910, 520), 1.8, 120.0
 @needs("card.view")
 def show(code: str) -> ResponseReturnValue:
     """The card as a page that prints on one sheet of A4."""
-    notice, _ = _notice(get_seen(), code)
-    return render_template(
-        "card.html", notice=notice, people=rows_of(notice.people), qr=qr_svg(notice.report),
-    )
+
+    def made() -> str:
+        notice, _ = _notice(get_seen(), code)
+        sheet = render_template(
+            "card_sheet.html", notice=notice, people=rows_of(notice.people), qr=qr_svg(notice.report),
+        )
+        return json.dumps([notice.title, sheet], ensure_ascii=False)
+
+    # who is on duty changes with the day, what the code says with the address
+    mark = json.dumps([current(), _today().isoformat(), _address(), code])
+    title, sheet = json.loads(kept_text(f"card {mark}", made))
+    return render_template("card.html", title=title, sheet=Markup(sheet))  # noqa: S704 - made by our template
 
 
 @bp.get("/<code>.pdf")
@@ -65,14 +76,13 @@ def _notice(seen: Seen, code: str) -> tuple[Notice, Any]:
     coverage = seen.read("coverage", within=(code,)) if seen.sees("coverage") else pd.DataFrame()
     names = seen.nearest(code)
     people = duties(seen.answerable(code, as_of=today), code, lang=current())
-    address = current_app.config["ADDRESS"] or request.url_root
     floors = own.get("floor_from"), own.get("floor_to")
     notice = Notice(
         code=code, title=_text(own.get("name")) or code, path=tuple(seen.above(code)),
         households=_number(own.get("households")), buildings=_number(own.get("buildings")),
         floors="" if any(pd.isna(floor) for floor in floors) else f"{floors[0]}–{floors[1]}",
         people=people, near=nearby(coverage, names, lang=current()) if len(coverage) else (),
-        report=f"{address.rstrip('/')}/incidents/new?micro_grid={code}", day=today,
+        report=f"{_address()}/incidents/new?micro_grid={code}", day=today,
         attribution=seen.meta().get("attribution", ""),
     )  # fmt: skip
     return notice, names[names["name"].isin([near.name for near in notice.near])]
@@ -95,6 +105,12 @@ def _map(seen: Seen, code: str, nearest: Any, *, sharpness: float) -> bytes:
         seen.read("micro_grids", bbox=view, as_of=_today()), layers=layers, chosen=code, key=False, size=_SIZE,
         view=view, sharpness=sharpness, lang=current(),
     )
+
+
+def _address() -> str:
+    """Where people reach the service."""
+    address: str = current_app.config["ADDRESS"] or request.url_root
+    return address.rstrip("/")
 
 
 def _today() -> date:
