@@ -42,8 +42,13 @@ def main() -> None:
     """Split a district into micro-grids, see what each one lacks, and serve it offline."""
 
 
-def _watched(quiet: bool, work: Callable[[Progress], Any]) -> Any:
-    """Run work with a progress bar on a terminal, and without one elsewhere."""
+def _watched(quiet: bool, work: Callable[[Progress], Any], *, compiles: bool = False) -> Any:
+    """Run work with a progress bar on a terminal, and without one elsewhere; say where a first run compiles."""
+    if compiles and not quiet:
+        from gridmap.compiling import telling
+
+        with telling(lambda text: click.echo(f"gridmap: {text}", err=True)):
+            return _watched(quiet, work)
     if quiet or not sys.stderr.isatty():
         return work(silent)
     share_done = TextColumn("{task.percentage:>3.0f}%")
@@ -128,6 +133,7 @@ def build(
         built = _watched(
             quiet,
             lambda progress: build_city(folder, city, seed=seed, norms=norms, engine=opened, progress=progress),
+            compiles=True,
         )
     cli_tiles.refresh(city, lambda work: _watched(quiet, work))
     facts = {

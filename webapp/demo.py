@@ -17,6 +17,7 @@ import waitress
 
 from gridmap.accounts import add_account
 from gridmap.city_tiles import make_tiles
+from gridmap.compiling import telling
 from gridmap.maps.fonts import font_notice
 from gridmap.pipeline import build
 from gridmap.stores import Store, open_store
@@ -90,7 +91,8 @@ def prepare(folder: Path, *, tell: Callable[[str], None] = lambda text: None) ->
                 done[0] = share
                 tell(f"{share:4.0%} {doing}")
 
-        built = build(folder / "files", city, progress=progress)
+        with telling(tell):
+            built = build(folder / "files", city, progress=progress)
         tell(f"{built.micro_grids} micro-grids, {built.households} households")
         with open_store(city) as store:
             accounts = [{**_texts(account), "area": area_of(store, account)} for account in demo.accounts]

@@ -83,7 +83,7 @@ class Cells:
         if len(self) and len(xy):
             aloft = np.zeros(len(self)) if aloft is None else aloft
             usable = np.ones(len(self), dtype=np.bool_) if usable is None else usable
-            nearest_pieces(  # type: ignore[call-arg]
+            nearest_pieces(
                 np.ascontiguousarray(xy), self.start, self.end, aloft, usable, *self._cells, found, away
             )
         return found, away
@@ -108,7 +108,7 @@ class Cells:
     ) -> tuple[Ints, Floats]:
         """The nearest point of a usable piece that each place sees past the walls, and its piece; -1 for none."""
         begins, passed = skip or _nothing(len(xy))
-        return free_place(  # type: ignore[call-arg]
+        return free_place(
             np.ascontiguousarray(xy), self.start, self.end, aloft, usable, *self._cells, within_m, _STEP_M, SPARE_M,
             begins, passed, walls.start, walls.end, *walls._cells,
         )

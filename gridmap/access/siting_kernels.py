@@ -8,12 +8,13 @@ Pairs of row and candidate come twice, by candidate (`cptr`, `crow`) and by row 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["most_bound", "most_covered", "search_cover"]
 
 
-@njit(cache=True)
+@compiled
 def _open(j, cptr, crow, rptr, rcol, w, times, owner, gain, loss, blocked, cfptr, conflict):  # type: ignore[no-untyped-def]
     """Take candidate j into use; returns the weight newly reached."""
     more = 0.0
@@ -34,7 +35,7 @@ def _open(j, cptr, crow, rptr, rcol, w, times, owner, gain, loss, blocked, cfptr
     return more
 
 
-@njit(cache=True)
+@compiled
 def _close(j, cptr, crow, rptr, rcol, w, times, owner, gain, loss, blocked, cfptr, conflict):  # type: ignore[no-untyped-def]
     """Take candidate j out of use; returns the weight no longer reached."""
     less = 0.0
@@ -53,7 +54,7 @@ def _close(j, cptr, crow, rptr, rcol, w, times, owner, gain, loss, blocked, cfpt
     return less
 
 
-@njit(cache=True)
+@compiled
 def _best_of(gain, cost, left, used, blocked):  # type: ignore[no-untyped-def]
     """The candidate that reaches most for its cost, among those that fit; -1 where none reaches more."""
     best, most = -1, 0.0
@@ -65,7 +66,7 @@ def _best_of(gain, cost, left, used, blocked):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True)
+@compiled
 def most_covered(cptr, crow, rptr, rcol, w, cost, budget, fixed, cfptr, conflict, rounds, seed):  # type: ignore[no-untyped-def]
     """Most weight within a budget: greedy, then one out and the best in until nothing helps, then shaken and again.
 
@@ -161,7 +162,7 @@ def most_covered(cptr, crow, rptr, rcol, w, cost, budget, fixed, cfptr, conflict
     return best_used
 
 
-@njit(cache=True)
+@compiled
 def _top(value, cost, budget, fixed, take):  # type: ignore[no-untyped-def]
     """Best value within the budget, fractions allowed; fixed ones are free and always taken. Fills `take`."""
     total, left = 0.0, budget
@@ -181,7 +182,7 @@ def _top(value, cost, budget, fixed, take):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@compiled
 def most_bound(cptr, crow, w, cost, budget, fixed, reached, steps):  # type: ignore[no-untyped-def]
     """Upper bound of the weight that a budget can reach: Lagrangian relaxation of 'reached only if served'.
 
@@ -244,7 +245,7 @@ def most_bound(cptr, crow, w, cost, budget, fixed, reached, steps):  # type: ign
     return best
 
 
-@njit(cache=True)
+@compiled
 def _flip(j, into, cptr, crow, rptr, rcol, heavy, times, owner, score, bare, place, count):  # type: ignore[no-untyped-def]
     """Put j in or take it out; scores, and the list of rows that nothing reaches, follow. Returns their number."""
     score[j] = -score[j]
@@ -281,7 +282,7 @@ def _flip(j, into, cptr, crow, rptr, rcol, heavy, times, owner, score, bare, pla
     return count
 
 
-@njit(cache=True)
+@compiled
 def search_cover(cptr, crow, rptr, rcol, fixed, cfptr, conflict, nptr, near, start, enough, steps, seed):  # type: ignore[no-untyped-def]
     """Fewer places that reach every row, from a plan that does: local search with weights on rows.
 

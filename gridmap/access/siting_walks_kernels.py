@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["median_bound", "swap_places"]
 
 
-@njit(cache=True)
+@compiled
 def _two_nearest(rptr, rcol, metres, used, far, first, first_m, second_m):  # type: ignore[no-untyped-def]
     """For each row the nearest place in use and the metres to it and to the next one; `far` stands for none."""
     for i in range(len(rptr) - 1):
@@ -25,7 +26,7 @@ def _two_nearest(rptr, rcol, metres, used, far, first, first_m, second_m):  # ty
                     second_m[i] = d
 
 
-@njit(cache=True)
+@compiled
 def swap_places(rptr, rcol, metres, w, count, fixed, cfptr, conflict, far, start, rounds):  # type: ignore[no-untyped-def]
     """Least weight times metres with `count` places: greedy, then the best swap of one for another while it helps.
 
@@ -102,7 +103,7 @@ def swap_places(rptr, rcol, metres, w, count, fixed, cfptr, conflict, far, start
     return used
 
 
-@njit(cache=True)
+@compiled
 def median_bound(rptr, rcol, metres, w, count, fixed, walked, start, steps):  # type: ignore[no-untyped-def]
     """Lower bound of weight times metres: Lagrangian relaxation of 'everybody is served once' (Cornuejols et al. 1977).
 

@@ -44,7 +44,7 @@ def test_a_folder_becomes_a_city_that_keeps_its_promises(folder: Path, city: Pat
     assert told["ok"] is True and len(told["promises"]) > 8
     assert told["quality"]["city"]["households"] == 500 and told["quality"]["nested"] == 1.0
     assert "compactness" in run("verify", city).output
-    built = json.loads(run("build", folder, "-o", city.parent / "twice.gpkg", "--json").output)
+    built = json.loads(run("build", folder, "-o", city.parent / "twice.gpkg", "--json").stdout)
     assert built["households"] == int(town()["buildings"]["households"].sum())
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["fill_cells", "first_crossed", "free_place", "nearest_pieces"]
 
@@ -18,7 +19,7 @@ __all__ = ["fill_cells", "first_crossed", "free_place", "nearest_pieces"]
 _TIE_M = 1e-8
 
 
-@njit(cache=True)
+@compiled
 def _span(start, end, low, side, column):  # type: ignore[no-untyped-def]
     """Lowest and highest y of a piece within one column of cells, a millimetre more on either side."""
     left = low[0] + column * side - 1e-3
@@ -35,7 +36,7 @@ def _span(start, end, low, side, column):  # type: ignore[no-untyped-def]
     return min(y0, y1) - 1e-3, max(y0, y1) + 1e-3
 
 
-@njit(cache=True)
+@compiled
 def fill_cells(start, end, low, side, columns, rows):  # type: ignore[no-untyped-def]
     """The pieces of every cell: where each cell's begin, and their numbers."""
     begins = np.zeros(columns * rows + 1, dtype=np.int64)
@@ -66,7 +67,7 @@ def fill_cells(start, end, low, side, columns, rows):  # type: ignore[no-untyped
     return begins, numbers
 
 
-@njit(cache=True)
+@compiled
 def _foot(x, y, ax, ay, bx, by):  # type: ignore[no-untyped-def]
     """The nearest point of a piece; at either end the very vertex."""
     dx, dy = bx - ax, by - ay
@@ -79,7 +80,7 @@ def _foot(x, y, ax, ay, bx, by):  # type: ignore[no-untyped-def]
     return ax + t * dx, ay + t * dy
 
 
-@njit(cache=True)
+@compiled
 def _sooner(away, aloft, fx, fy, piece, best, best_aloft, bx, by, found):  # type: ignore[no-untyped-def]
     """Whether a piece goes before the best so far among those equally near: street level, then west, then south."""
     if found < 0 or away < best - _TIE_M:
@@ -95,7 +96,7 @@ def _sooner(away, aloft, fx, fy, piece, best, best_aloft, bx, by, found):  # typ
     return piece < found
 
 
-@njit(cache=True)
+@compiled
 def _rings(x, y, low, side, columns, rows):  # type: ignore[no-untyped-def]
     """Cell of a place, the first ring around it that meets the cells at all, and the last."""
     i, j = math.floor((x - low[0]) / side), math.floor((y - low[1]) / side)
@@ -104,7 +105,7 @@ def _rings(x, y, low, side, columns, rows):  # type: ignore[no-untyped-def]
     return i, j, begin, last
 
 
-@njit(cache=True)
+@compiled
 def nearest_pieces(xy, start, end, aloft, usable, low, side, columns, rows, begins, numbers, out, out_m):  # type: ignore[no-untyped-def]
     """Number of the nearest usable piece to each place and metres to it, into `out` and `out_m`; -1 without any."""
     for place in range(len(xy)):
@@ -167,7 +168,7 @@ def nearest_pieces(xy, start, end, aloft, usable, low, side, columns, rows, begi
         out[place] = found
 
 
-@njit(cache=True)
+@compiled
 def _crosses(px, py, qx, qy, ax, ay, bx, by):  # type: ignore[no-untyped-def]
     """How far along p-q (0 to 1) it meets a-b; infinity where it does not."""
     dx, dy, ex, ey = qx - px, qy - py, bx - ax, by - ay
@@ -181,7 +182,7 @@ def _crosses(px, py, qx, qy, ax, ay, bx, by):  # type: ignore[no-untyped-def]
     return t
 
 
-@njit(cache=True)
+@compiled
 def _first_on(px, py, qx, qy, skip, start, end, low, side, columns, rows, begins, numbers):  # type: ignore[no-untyped-def]
     """The piece that a way from p to q meets first, -1 for none; pieces numbered in `skip` are passed."""
     left, right = min(px, qx), max(px, qx)
@@ -212,7 +213,7 @@ def _first_on(px, py, qx, qy, skip, start, end, low, side, columns, rows, begins
     return found
 
 
-@njit(cache=True)
+@compiled
 def first_crossed(xy, foot, spare_m, skip_begins, skip, start, end, low, side, columns, rows, begins, numbers):  # type: ignore[no-untyped-def]
     """The barrier that each way from `xy` to `foot` meets first, its last `spare_m` metres left out; -1 for none."""
     out = np.full(len(xy), -1, dtype=np.int64)
@@ -229,7 +230,7 @@ def first_crossed(xy, foot, spare_m, skip_begins, skip, start, end, low, side, c
     return out
 
 
-@njit(cache=True)
+@compiled
 def free_place(  # type: ignore[no-untyped-def]
     xy, start, end, aloft, usable, low, side, columns, rows, begins, numbers, within_m, step_m, spare_m,
     skip_begins, skip, wall_start, wall_end, wall_low, wall_side, wall_columns, wall_rows, wall_begins, wall_numbers,

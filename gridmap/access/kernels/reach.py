@@ -8,12 +8,13 @@ one worker): a node that becomes nearer within its bucket is looked at again, so
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["reach_all", "reach_from", "reach_places"]
 
 
-@njit(cache=True)
+@compiled
 def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width, longest, state):  # type: ignore[no-untyped-def]
     """Metres to every node from the nearest seed, and that seed's label, into the columns of `state`; nodes touched.
 
@@ -98,7 +99,7 @@ def reach_from(begins, heads_of, metres, seeds, seed_m, seed_label, limit, width
     return touched[:seen]
 
 
-@njit(cache=True)
+@compiled
 def reach_places(  # type: ignore[no-untyped-def]
     begins, heads_of, metres, limit, width, longest,
     kind_begins, seed_begins, seeds, seed_m, site_stretch, site_at, site_leg,
@@ -150,7 +151,7 @@ def reach_places(  # type: ignore[no-untyped-def]
             first[site_stretch[site]] = -1
 
 
-@njit(cache=True)
+@compiled
 def reach_all(  # type: ignore[no-untyped-def]
     begins, heads_of, metres, limit, width, longest,
     seed_begins, seeds, seed_m, site_stretch, site_at, site_leg,

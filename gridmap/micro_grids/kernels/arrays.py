@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["Bunch", "Memo", "Nodes", "Table", "Ties", "Work", "make_bunch", "make_memo", "make_work"]
 
@@ -113,7 +114,7 @@ class Work(NamedTuple):
     best_figures: np.ndarray
 
 
-@njit(cache=True)
+@compiled
 def make_bunch(n, edges):  # type: ignore[no-untyped-def]
     """Memory for a bunch of at most n cells with so many edges."""
     key = np.empty(edges, np.float64)
@@ -124,7 +125,7 @@ def make_bunch(n, edges):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled
 def make_memo(n, states):  # type: ignore[no-untyped-def]
     """Memory for trees of at most n cells and so many states of load."""
     return Memo(
@@ -134,7 +135,7 @@ def make_memo(n, states):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled
 def make_work(n, edges):  # type: ignore[no-untyped-def]
     """Memory for a search among n cells with so many edges both ways."""
     spare = np.empty(n + 1, np.int64)

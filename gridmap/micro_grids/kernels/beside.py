@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["strongest_beside"]
 
 
-@njit(cache=True)
+@compiled
 def strongest_beside(points, steps, strength, reach):  # type: ignore[no-untyped-def]
     """Greatest strength of the straight steps, (n, 4), within `reach` of each point; 0 where there is none."""
     found = np.zeros(len(points))

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["join_along"]
 
 
-@njit(cache=True)
+@compiled
 def join_along(one, other, weight, area, most, most_area):  # type: ignore[no-untyped-def]
     """Group of each cell: edges in the order given join two groups where the limits of weight and area hold."""
     n = len(weight)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from gridmap.compiling import compiled
 
 __all__ = ["cost_of", "is_bad", "measure_all", "measure_cut", "size_cost", "zone_cost"]
 
 
-@njit(cache=True)
+@compiled
 def size_cost(h, k, band):  # type: ignore[no-untyped-def]
     """Cost of h households in k things; band = low, wish_low, target, wish_high, high, alone.
 
@@ -34,7 +34,7 @@ def size_cost(h, k, band):  # type: ignore[no-untyped-def]
     return cost
 
 
-@njit(cache=True)
+@compiled
 def zone_cost(h, k, area, perimeter, bare, strong, band, want):  # type: ignore[no-untyped-def]
     """Cost of a zone: its size, its shape (1 / sqrt of Polsby-Popper), its boundary off streets, streets inside it."""
     cost = size_cost(h, k, band)
@@ -44,7 +44,7 @@ def zone_cost(h, k, area, perimeter, bare, strong, band, want):  # type: ignore[
     return cost
 
 
-@njit(cache=True)
+@compiled
 def cost_of(figures, table):  # type: ignore[no-untyped-def]
     """Cost of a zone by its six figures: households, things in it, area, perimeter, bare, strong."""
     return zone_cost(
@@ -52,13 +52,13 @@ def cost_of(figures, table):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True)
+@compiled
 def is_bad(figures, table):  # type: ignore[no-untyped-def]
     """Whether a zone misses the wish, or the band."""
     return size_cost(figures[0], figures[1], table.band) > 1.0
 
 
-@njit(cache=True)
+@compiled
 def measure_all(zone, nodes, ties, sums):  # type: ignore[no-untyped-def]
     """Figures of every zone of a plan."""
     sums[:] = 0.0
@@ -76,7 +76,7 @@ def measure_all(zone, nodes, ties, sums):  # type: ignore[no-untyped-def]
                 sums[z, 4] += ties.bare[e]
 
 
-@njit(cache=True)
+@compiled
 def measure_cut(cells, count, out, zones, opens, shut, nodes, ties, bunch, figures):  # type: ignore[no-untyped-def]
     """Figures of the zones out[:count] of a bunch of cells."""
     figures[:zones] = 0.0

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from gridmap.compiling import compiled
 from gridmap.micro_grids.kernels.pieces import pieces
 
 __all__ = ["faces_between"]
 
 
-@njit(cache=True)
+@compiled
 def _before(points, node, one, two):  # type: ignore[no-untyped-def]
     """Whether the way from a node to `one` comes before that to `two`, turning left from due east."""
     ax, ay = points[one, 0] - points[node, 0], points[one, 1] - points[node, 1]
@@ -22,7 +22,7 @@ def _before(points, node, one, two):  # type: ignore[no-untyped-def]
     return ax * by - ay * bx > 0
 
 
-@njit(cache=True)
+@compiled
 def _prune(ends, alive, count):  # type: ignore[no-untyped-def]
     """Drop the edges that end in nothing, one after the other."""
     degree = np.zeros(count, np.int64)
@@ -45,7 +45,7 @@ def _prune(ends, alive, count):  # type: ignore[no-untyped-def]
             node = other
 
 
-@njit(cache=True)
+@compiled
 def _rings(points, ends, alive):  # type: ignore[no-untyped-def]
     """Next half-edge of each (2 e runs as edge e, 2 e + 1 against it) around the face on its left, and its ring."""
     halves = 2 * len(ends)
@@ -86,7 +86,7 @@ def _rings(points, ends, alive):  # type: ignore[no-untyped-def]
     return follow, ring, rings
 
 
-@njit(cache=True)
+@compiled
 def _loops(points, ends, follow, ring, rings):  # type: ignore[no-untyped-def]
     """Rings taken apart where they meet themselves: nodes of each loop, its start, its ring and twice its area."""
     halves = len(ring)
@@ -132,7 +132,7 @@ def _loops(points, ends, follow, ring, rings):  # type: ignore[no-untyped-def]
     return nodes[:held], start[: loops + 1], of_ring[:loops], twice[:loops]
 
 
-@njit(cache=True)
+@compiled
 def _around(points, ends, alive, piece, ring, first):  # type: ignore[no-untyped-def]
     """Ring on whose left each piece of the lines lies, -1 for none: that of the edge left of its lowest node."""
     count = len(first)
@@ -182,7 +182,7 @@ def _around(points, ends, alive, piece, ring, first):  # type: ignore[no-untyped
     return found
 
 
-@njit(cache=True)
+@compiled
 def faces_between(points, ends):  # type: ignore[no-untyped-def]
     """Faces that edges between points enclose; lines that part nothing are left out.
 

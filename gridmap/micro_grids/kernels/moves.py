@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from gridmap.compiling import compiled
 from gridmap.micro_grids.kernels.costs import zone_cost
 
 __all__ = ["move_cells"]
 
 
-@njit(cache=True)
+@compiled
 def _connected_without(c, z, zone, indptr, nbr, is_open, mark, stamp, queue):  # type: ignore[no-untyped-def]
     """Whether the zone z stays in one piece over open edges when the cell c leaves it."""
     first, around = -1, 0
@@ -44,7 +44,7 @@ def _connected_without(c, z, zone, indptr, nbr, is_open, mark, stamp, queue):  #
     return left == 0
 
 
-@njit(cache=True)
+@compiled
 def move_cells(zone, nodes, ties, table, sweeps, stamp, work):  # type: ignore[no-untyped-def]
     """Single cells to a neighbouring zone where that lowers the cost and keeps both zones in one piece."""
     weight, things, area, perimeter = nodes.weight, nodes.things, nodes.area, nodes.perimeter

@@ -9,12 +9,13 @@ complexity*). Sides are told in whole numbers, so nothing depends on rounding bu
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["bucket_segments", "crossings", "snapped"]
 
 
-@njit(cache=True)
+@compiled
 def _columns(seg, row, size, wide):  # type: ignore[no-untyped-def]
     """First and last bucket of a row that a segment comes within a millimetre of; first after last for none."""
     x0, y0, x1, y1 = seg
@@ -27,7 +28,7 @@ def _columns(seg, row, size, wide):  # type: ignore[no-untyped-def]
     return max(int((low - 2) // size), 0), min(int((high + 2) // size), wide - 1)
 
 
-@njit(cache=True)
+@compiled
 def bucket_segments(segments, size, wide, tall):  # type: ignore[no-untyped-def]
     """Segments near each square bucket, as compressed rows."""
     start = np.zeros(wide * tall + 1, np.int64)
@@ -53,12 +54,12 @@ def bucket_segments(segments, size, wide, tall):  # type: ignore[no-untyped-def]
     return start, held
 
 
-@njit(cache=True)
+@compiled
 def _side(ax, ay, bx, by, px, py):  # type: ignore[no-untyped-def]
     return (bx - ax) * (py - ay) - (by - ay) * (px - ax)
 
 
-@njit(cache=True)
+@compiled
 def crossings(segments, start, held):  # type: ignore[no-untyped-def]
     """Points, rounded to whole millimetres, where two segments cross; a point may come more than once."""
     found = np.empty((1024, 2), np.int64)
@@ -87,7 +88,7 @@ def crossings(segments, start, held):  # type: ignore[no-untyped-def]
     return found[:count]
 
 
-@njit(cache=True)
+@compiled
 def _through(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
     """Whether a segment meets the pixel around a point; its left and lower sides belong to it, the others do not.
 
@@ -111,7 +112,7 @@ def _through(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
     return lower_left <= 0 and upper_right > 0
 
 
-@njit(cache=True)
+@compiled
 def snapped(segments, size, wide, pixels, begin, order):  # type: ignore[no-untyped-def]
     """Pairs of pixels that segments join after each has been drawn from pixel to pixel.
 

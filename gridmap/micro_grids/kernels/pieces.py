@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["outline_rings", "pieces"]
 
 _MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
-@njit(cache=True)
+@compiled
 def _root(parent, item):  # type: ignore[no-untyped-def]
     while parent[item] != item:
         parent[item] = parent[parent[item]]
@@ -19,7 +20,7 @@ def _root(parent, item):  # type: ignore[no-untyped-def]
     return item
 
 
-@njit(cache=True)
+@compiled
 def pieces(a, b, count):  # type: ignore[no-untyped-def]
     """Number of the connected piece of each of `count` nodes over the edges a-b, in order of their first nodes."""
     parent = np.arange(count)
@@ -41,7 +42,7 @@ def pieces(a, b, count):  # type: ignore[no-untyped-def]
     return label
 
 
-@njit(cache=True)
+@compiled
 def _slot(first, second, mask):  # type: ignore[no-untyped-def]
     key = (np.uint64(first) * _MIX_A) ^ (np.uint64(second) * _MIX_B)
     key ^= key >> np.uint64(29)
@@ -50,7 +51,7 @@ def _slot(first, second, mask):  # type: ignore[no-untyped-def]
     return np.int64(key & np.uint64(mask))
 
 
-@njit(cache=True)
+@compiled
 def _number_points(points):  # type: ignore[no-untyped-def]
     """Number of each point, equal points alike (`points` are the bits of the coordinates)."""
     count = len(points)
@@ -76,7 +77,7 @@ def _number_points(points):  # type: ignore[no-untyped-def]
     return number
 
 
-@njit(cache=True)
+@compiled
 def outline_rings(points, bits, starts, shell, unit, units):  # type: ignore[no-untyped-def]
     """Outlines of units whose areas are a noded tiling: what two areas of one unit share drops out.
 

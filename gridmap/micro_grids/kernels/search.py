@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from gridmap.compiling import compiled
 from gridmap.micro_grids.kernels.arrays import make_work
 from gridmap.micro_grids.kernels.costs import cost_of, is_bad, measure_all, measure_cut
 from gridmap.micro_grids.kernels.moves import move_cells
@@ -17,7 +17,7 @@ __all__ = ["improve"]
 _PATIENCE = 12
 
 
-@njit(cache=True)
+@compiled
 def gather(start, zone, ties, mark, stamp, out, begin):  # type: ignore[no-untyped-def]
     """Append the cells of the zone of `start` that open edges reach from it to out[begin:]; the new end."""
     z = zone[start]
@@ -36,7 +36,7 @@ def gather(start, zone, ties, mark, stamp, out, begin):  # type: ignore[no-untyp
     return tail
 
 
-@njit(cache=True)
+@compiled
 def recombine(start, joins, tries, slack, most_cells, zone, nodes, ties, table, state, stamp, bunch, memo, work):  # type: ignore[no-untyped-def]
     """Join the zone of `start` with some random neighbours and cut them anew, in place.
 
@@ -115,7 +115,7 @@ def recombine(start, joins, tries, slack, most_cells, zone, nodes, ties, table, 
     return best_new - old
 
 
-@njit(cache=True)
+@compiled
 def _put(cells, count, zones, frees, zone, ties, work):  # type: ignore[no-untyped-def]
     """The best cut of a bunch put in place of the zones work.free[:frees]."""
     left = len(work.spare) - 1
@@ -141,7 +141,7 @@ def _put(cells, count, zones, frees, zone, ties, work):  # type: ignore[no-untyp
             work.idle[zone[ties.nbr[e]]] = 0
 
 
-@njit(cache=True)
+@compiled
 def _count(zone, nodes, ties, work):  # type: ignore[no-untyped-def]
     """Figures, a cell and spare numbers of all zones of a plan."""
     n = len(zone)
@@ -156,7 +156,7 @@ def _count(zone, nodes, ties, work):  # type: ignore[no-untyped-def]
             work.spare[n] += 1
 
 
-@njit(cache=True)
+@compiled
 def improve(zone, nodes, ties, table, bunch, memo, seed, rounds, tries, most_cells, mends, polish, finish):  # type: ignore[no-untyped-def]
     """Make a plan better in place: neighbouring zones merged and cut anew, then single cells moved.
 
@@ -181,7 +181,7 @@ def improve(zone, nodes, ties, table, bunch, memo, seed, rounds, tries, most_cel
     move_cells(zone, nodes, ties, table, 4, stamp + 1, work)
 
 
-@njit(cache=True)
+@compiled
 def sweep(zone, nodes, ties, table, bunch, memo, state, rounds, tries, most_cells, stamp, work):  # type: ignore[no-untyped-def]
     """Zones joined with one or two neighbours and cut anew, where that is cheaper; single cells moved."""
     n = len(zone)
@@ -222,7 +222,7 @@ def sweep(zone, nodes, ties, table, bunch, memo, state, rounds, tries, most_cell
     return stamp
 
 
-@njit(cache=True)
+@compiled
 def mend(zone, nodes, ties, table, bunch, memo, state, most_cells, tries, mends, stamp, work):  # type: ignore[no-untyped-def]
     """Zones that miss the wish joined with more neighbours and cut anew, allowing the plan to get a little worse.
 

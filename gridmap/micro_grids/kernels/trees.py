@@ -8,7 +8,8 @@ and square roots are used, so that the same seed gives the same plan on every ma
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridmap.compiling import compiled
 
 __all__ = ["cut_tree", "next_random", "plant", "span", "start_random", "take_edges"]
 
@@ -17,7 +18,7 @@ _BIG = 1e18
 _ITEM = (1 << 20) - 1
 
 
-@njit(cache=True)
+@compiled
 def start_random(seed, salt):  # type: ignore[no-untyped-def]
     """A state for `next_random`."""
     state = np.empty(1, np.uint64)
@@ -25,7 +26,7 @@ def start_random(seed, salt):  # type: ignore[no-untyped-def]
     return state
 
 
-@njit(cache=True)
+@compiled
 def next_random(state):  # type: ignore[no-untyped-def]
     """The next random integer below 2**31 (xorshift64, Marsaglia 2003)."""
     x = state[0]
@@ -36,7 +37,7 @@ def next_random(state):  # type: ignore[no-untyped-def]
     return np.int64(x >> np.uint64(33))
 
 
-@njit(cache=True)
+@compiled
 def take_edges(cells, count, local, ties, bunch):  # type: ignore[no-untyped-def]
     """The edges among cells[:count], each once: open ones from the front of the lists, shut ones from their end.
 
@@ -66,7 +67,7 @@ def take_edges(cells, count, local, ties, bunch):  # type: ignore[no-untyped-def
     return opens, last
 
 
-@njit(cache=True)
+@compiled
 def _sort(code, count):  # type: ignore[no-untyped-def]
     """Sort code[:count] in place."""
     if count > 60:
@@ -81,7 +82,7 @@ def _sort(code, count):  # type: ignore[no-untyped-def]
         code[j + 1] = k
 
 
-@njit(cache=True)
+@compiled
 def span(count, opens, bunch, ties, state, wild, parent, order, cut_cost):  # type: ignore[no-untyped-def]
     """A spanning tree of a bunch of cells that prefers strong ties.
 
@@ -146,7 +147,7 @@ def span(count, opens, bunch, ties, state, wild, parent, order, cut_cost):  # ty
     return tail
 
 
-@njit(cache=True)
+@compiled
 def _end(u, low, top, cost, close, best, states):  # type: ignore[no-untyped-def]
     """The state in which the open zone of a node ends cheapest."""
     for s in range(low[u], top[u] + 1):
@@ -155,7 +156,7 @@ def _end(u, low, top, cost, close, best, states):  # type: ignore[no-untyped-def
     return states - 1
 
 
-@njit(cache=True)
+@compiled
 def cut_tree(count, parent, order, load, single, states, close, cut_cost, out, memo):  # type: ignore[no-untyped-def]
     """The cheapest cut of a tree into zones, exactly, by dynamic programming over the load of the open zone.
 
@@ -261,7 +262,7 @@ def cut_tree(count, parent, order, load, single, states, close, cut_cost, out, m
     return zones, best[root]
 
 
-@njit(cache=True)
+@compiled
 def plant(nodes, ties, table, bunch, memo, seed, tries):  # type: ignore[no-untyped-def]
     """A first plan of a connected piece: the best tree cut of several spanning trees, by the cost of the cut itself."""
     n = len(nodes.load)
