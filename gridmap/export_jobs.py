@@ -10,19 +10,26 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import or_
+
 from gridmap.audit import AuditLog
 from gridmap.roles import User
 from gridmap.stores import open_store
 from gridmap.stores.records import change_record, keep_records, new_id, now, read_records
+from gridmap.stores.sql_store import SqlStore
 from layers.errors import MoveNotAllowed, NotFound
 
 __all__ = ["OPEN", "ExportJob", "ExportJobs", "Wishes", "sha256_of", "try_lock"]
@@ -97,6 +104,17 @@ class ExportJobs:
     def __init__(self, city: str, folder: Path, *, kept_days: float = 7.0, audit: AuditLog | None = None) -> None:
         self.city, self.folder, self.kept_days = city, folder, kept_days
         self.audit = audit or AuditLog(city)
+        self._store: SqlStore | None = None
+        self._tidied = [-math.inf]  # seconds of this machine's running clock; shared with copies
+
+    def over(self, store: SqlStore) -> ExportJobs:
+        """The same jobs, their records read through a store that is open already: to open one takes longer."""
+        jobs = copy(self)
+        jobs._store = store
+        return jobs
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_store": None}  # what goes to another process opens one of its own
 
     def start(self, user: User, wishes: Wishes, run: Callable[[str, Sequence[int]], None]) -> ExportJob:
         """Write a job down and have it run.
@@ -163,7 +181,9 @@ class ExportJobs:
             raise NotFound("there is no such export; see the list of exports")
         return found[0]
 
-    def listed(self, *, by: str | None = None, within: Sequence[str] | None = None, most: int = 200) -> list[ExportJob]:
+    def listed(
+        self, *, by: str | None = None, within: Sequence[str] | None = None, most: int = 200, beside: str | None = None
+    ) -> list[ExportJob]:
         """Jobs, the latest first.
 
         Parameters
@@ -174,6 +194,8 @@ class ExportJobs:
             Only those that took something of these areas; ("",) and None are the whole city.
         most
             So many.
+        beside
+            Those of this account too, whatever they took.
         """
         if within is not None and "" not in within:
             # scopes are written with a comma before each code, so that a beginning is found as text
@@ -185,9 +207,8 @@ class ExportJobs:
                 tests += [table.c.scope == code for code in sorted(wider)]
                 for code in sorted(wider - {","}):  # in the middle, or at the end
                     tests += [table.c.scope.like(f"%{code},%"), table.c.scope.like(f"%{code}")]
-                joined = tests[0] if tests else table.c.id.is_(None)
-                for test in tests[1:]:
-                    joined = joined | test
+                tests += [table.c.by == beside] if beside is not None else []
+                joined = or_(*tests) if tests else table.c.id.is_(None)
                 return [joined, *([table.c.by == by] if by is not None else [])]
         else:
             def where(table: Any) -> list[Any]:
@@ -231,8 +252,17 @@ class ExportJobs:
         """When the file of a job goes."""
         return datetime.fromisoformat(job.ended_at or job.at) + timedelta(days=self.kept_days)
 
-    def tidy(self) -> int:
-        """Take away files that were kept long enough, and what broken jobs left; how many."""
+    def tidy(self, *, every: float = 0.0) -> int:
+        """Take away files that were kept long enough, and what broken jobs left; how many.
+
+        Parameters
+        ----------
+        every
+            Seconds: does nothing where less have passed since the last time.
+        """
+        if time.monotonic() - self._tidied[0] < every:
+            return 0
+        self._tidied[0] = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         gone, today = 0, datetime.now(UTC)
         for job in self._rows(lambda table: [table.c.removed_at.is_(None)], most=None):
@@ -245,7 +275,7 @@ class ExportJobs:
         return gone
 
     def _rows(self, where: Callable[[Any], list[Any]], *, most: int | None) -> list[ExportJob]:
-        with open_store(self.city) as store:
+        with open_store(self.city) if self._store is None else nullcontext(self._store) as store:
             rows = read_records(store, "export_jobs", where=where, most=most)
         return [self._looked_at(_from_row(row)) for row in rows]
 

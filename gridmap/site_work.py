@@ -41,7 +41,7 @@ def work(jobs: SiteJobs, job: SiteJob) -> None:
     try:
         files = {name: jobs.file(job, name) for name in job.files}
         plan = site_city(jobs.city, **{**job.asked, **files}, within=job.within, progress=tell)
-        jobs.write_answer(job, answer_of(jobs.city, plan, job.within))
+        jobs.write(job.code, "answer.json", answer_of(jobs.city, plan, job.within))
     except GridmapError as error:
         jobs.keep(replace(job, state="failed", message=str(error)))
         return

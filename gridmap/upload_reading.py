@@ -55,10 +55,10 @@ def _look(uploads: Uploads, job: Job) -> Job:
     _write(uploads, job, "preview.json", {**found.facts(), "findings": len(items)})
     _write(uploads, job, "findings.json", items[:_MOST])
     _write(uploads, job, "doubtful.json", found.doubtful)
-    uploads.path(job, "places.json").write_text(found.places, encoding="utf-8")
-    found.findings.to_csv(uploads.path(job, "findings.csv"))
+    uploads.path(job.code, "places.json").write_text(found.places, encoding="utf-8")
+    found.findings.to_csv(uploads.path(job.code, "findings.csv"))
     for ending in ("csv", "xlsx"):
-        refused = uploads.path(job, f"refused.{ending}")
+        refused = uploads.path(job.code, f"refused.{ending}")
         refused.unlink(missing_ok=True)
         if len(found.tally.refused):
             found.tally.write_refused(refused)
@@ -88,7 +88,7 @@ def _first_part(uploads: Uploads, job: Job, parts: list[str]) -> tuple[str, Job]
     for number, (part, other) in enumerate(more, start=1):
         code = f"{(int(job.code, 16) + number) % 16**24:024x}"
         made = replace(job, code=code, layer=str(other), part=part, state="waiting", at=job.at - number / 1000)
-        uploads.path(made, "").mkdir(exist_ok=True)
+        uploads.path(made.code).mkdir(exist_ok=True)
         uploads.keep(made)
         run(uploads, made)
     return first, replace(job, layer=str(layer))
@@ -111,7 +111,7 @@ def _bring_in(uploads: Uploads, job: Job) -> Job:
 
 
 def _write(uploads: Uploads, job: Job, name: str, told: Any) -> None:
-    uploads.path(job, name).write_text(json.dumps(told, ensure_ascii=False, default=str), encoding="utf-8")
+    uploads.path(job.code, name).write_text(json.dumps(told, ensure_ascii=False, default=str), encoding="utf-8")
 
 
 def _freshen(city: str) -> None:
@@ -147,9 +147,9 @@ def _main() -> int:
         _freshen(os.environ["GRIDMAP_CITY"])
         return 0
     uploads = Uploads(folder, os.environ["GRIDMAP_CITY"], seconds=0, most_bytes=0)
-    told = json.loads((folder / code / "job.json").read_text(encoding="utf-8"))
-    after = run(uploads, Job(**{**told, "within": tuple(told["within"])}))
-    if after.state == "done":
+    job = uploads.load(code)
+    after = None if job is None else run(uploads, job)
+    if after is not None and after.state == "done":
         _freshen(uploads.city)
     return 0
 

@@ -19,6 +19,7 @@ from layers.errors import NotFound, NotYourArea, WrongCall
 from layers.schema import LAYERS, layer
 from webapp.guard import get_seen
 from webapp.language import current, say
+from webapp.own_tables import get_sql
 from webapp.replies import kept_text
 from webapp.seen import Seen
 
@@ -50,9 +51,9 @@ def init_app(app: Flask) -> None:
 
 
 def get_jobs() -> ExportJobs:
-    """The export jobs of the city that is served."""
+    """The export jobs of the city that is served, read through this request's store."""
     jobs: ExportJobs = current_app.extensions["export_jobs"]
-    return jobs
+    return jobs.over(get_sql())
 
 
 def get_audit() -> AuditLog:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Identity, Integer, LargeBinary, MetaData, Table, UniqueConstraint
@@ -91,9 +91,10 @@ class Kept:
     kind: str
 
 
+@cache
 def control_tables(schema: str | None) -> dict[str, Table]:
     """
-    The store's own tables by name: meta, steps, columns, accounts, and the logs of offices.
+    The store's own tables by name: meta, steps, columns, accounts, and the logs of offices; the same objects each time.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -36,23 +37,34 @@ _COLUMNS = ("layer", "code", "reason", "micro_grid", "others", "distance_m")
 def show() -> ResponseReturnValue:
     """What waits, filtered by layer and reason; buildings that lie in several micro-grids; the latest decisions."""
     within = chosen_area()
+    chosen = {name: told for name, allowed in (("layer", ATTACHED), ("reason", REASONS))
+              if (told := request.args.get(name)) in allowed}
     # every decision makes a new version of the city or of its incidents, so what is kept is never of before one
+    mark = f"border-page {','.join(within)} {' '.join(chosen.values())} {request.args.get('page', '')[:8]}"
+    kept = json.loads(kept_text(mark, lambda: _shown(within, chosen), incidents=True))
+    return render_template(
+        "border.html", **kept, page=Page(kept["of"], _ROWS), chosen=request.args,
+        within=request.args.get("within", ""), name=unit_name(within), units=units_to_choose(),
+        done=request.args.get("done", ""), user=get_user(),
+    )
+
+
+def _shown(within: tuple[str, ...], chosen: dict[str, str]) -> str:
+    """What one page shows, for everyone of the same reach."""
     kept = kept_text(f"border {','.join(within)}", lambda: _waiting(within), incidents=True)
     inbox = pd.DataFrame(json.loads(kept), columns=list(_COLUMNS)).convert_dtypes()
     counts = inbox.groupby(["layer", "reason"]).size()
-    for name, allowed in (("layer", ATTACHED), ("reason", REASONS)):
-        if request.args.get(name) in allowed:
-            inbox = inbox[inbox[name] == request.args[name]]
+    for name, told in chosen.items():
+        inbox = inbox[inbox[name] == told]
     order = inbox["reason"].map({reason: at for at, reason in enumerate(REASONS)})
     page = Page(len(inbox), _ROWS)
     shown = inbox.assign(order=order).sort_values(["order", "code"]).iloc[page.skip : page.skip + _ROWS]
-    return render_template(
-        "border.html", rows=_named(shown.astype(object).where(shown.notna(), None).to_dict("records")), page=page,
-        counts=[(layer, reason, int(n)) for (layer, reason), n in counts.items()], chosen=request.args,
-        within=request.args.get("within", ""), name=unit_name(within), units=units_to_choose(),
-        decisions=latest(within), done=request.args.get("done", ""), user=get_user(),
-        cut=json.loads(kept_text(f"border-cut {','.join(within)}", lambda: _cut(within))),
-    )  # fmt: skip
+    return json.dumps({
+        "rows": _named(shown.astype(object).where(shown.notna(), None).to_dict("records")), "of": len(inbox),
+        "counts": [(layer, reason, int(n)) for (layer, reason), n in counts.items()],
+        "decisions": [asdict(one) for one in latest(within)],
+        "cut": json.loads(kept_text(f"border-cut {','.join(within)}", lambda: _cut(within))),
+    }, ensure_ascii=False, default=str)  # fmt: skip
 
 
 @bp.post("")

@@ -28,6 +28,8 @@ bp = Blueprint("export", __name__, url_prefix="/export")
 
 #: Rows of the list of exports.
 _MOST = 100
+#: Files that were kept long enough go when somebody looks, at most so often; each new job takes them away too.
+_TIDY_S = 60.0
 _MESSAGES = ("too_long", "too_large", "broke")
 
 
@@ -37,7 +39,7 @@ def show() -> ResponseReturnValue:
     """The form, and what was exported."""
     if current_app.config["EXPORT_WARM"]:
         warm_up()
-    get_jobs().tidy()
+    get_jobs().tidy(every=_TIDY_S)
     chosen = {name: request.args.get(name, next(iter(choices))) for name, choices in CHOICES.items()}
     chosen |= {"names": request.args.get("names", current()), "scope": request.args.get("scope", "")[:18]}
     today = datetime.now().astimezone().date().isoformat()
@@ -146,11 +148,9 @@ def _form(chosen: dict[str, Any], problem: str = "", refusal: str = "") -> str:
     answers = may(user, "export.history")
     code = str(chosen.get("scope") or "")
     inside = any(code.startswith(own) for own in seen.reach)
-    listed = jobs.listed(within=seen.reach, most=_MOST) if answers else jobs.listed(by=user.name, most=_MOST)
-    if answers and "" not in seen.reach:  # one's own exports stay one's own after a change of area
-        known = {job.id for job in listed}
-        listed += [job for job in jobs.listed(by=user.name, most=_MOST) if job.id not in known]
-        listed.sort(key=lambda job: job.id, reverse=True)
+    # one's own exports stay one's own after a change of area
+    of = {"within": seen.reach, "beside": user.name} if answers else {"by": user.name}
+    listed = jobs.listed(most=_MOST, **of)
     return render_template(
         "export.html", present=offered((code,) if code and inside else seen.reach), choices=_choices(), chosen=chosen,
         problem=problem, refusal=refusal, user=user, titles=LAYERS, scopes=scopes(), jobs=listed, answers=answers,

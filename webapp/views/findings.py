@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,6 +13,7 @@ from layers.findings import LEVELS
 from layers.schema import LAYERS
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current
+from webapp.parts import kept_part
 from webapp.told_files import findings_in_words
 
 __all__ = ["bp"]
@@ -25,19 +28,22 @@ _MOST = 500
 @needs("findings.view")
 def show() -> ResponseReturnValue:
     """The list, filtered by `layer` and `level`."""
-    every = _sorted(get_seen().read("findings"))
-    chosen = {name: request.args.get(name, "") for name in ("layer", "level")}
-    rows = every
+    chosen = {name: request.args.get(name, "")[:40] for name in ("layer", "level")}
+    listed = kept_part(f"findings {chosen['layer']} {chosen['level']}", "findings_list.html", lambda: _list(chosen))
+    return render_template("findings.html", listed=listed, user=get_user())
+
+
+def _list(chosen: dict[str, str]) -> dict[str, Any]:
+    every = rows = _sorted(get_seen().read("findings"))
     for name, value in chosen.items():
         if value:
             rows = rows[rows[name] == value]
     counts = every["level"].value_counts().reindex(LEVELS, fill_value=0)
     shown = in_words(rows.head(_MOST), current()).astype(object)
-    return render_template(
-        "findings.html", rows=shown.where(shown.notna(), None).to_dict("records"),
-        total=len(rows), chosen=chosen, levels=counts.to_dict(), user=get_user(),
-        present=[name for name in LAYERS if name in set(every["layer"])],
-    )
+    return {
+        "rows": shown.where(shown.notna(), None).to_dict("records"), "total": len(rows), "chosen": chosen,
+        "levels": counts.to_dict(), "present": [name for name in LAYERS if name in set(every["layer"])],
+    }
 
 
 @bp.get("/findings.csv")

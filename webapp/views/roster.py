@@ -32,19 +32,31 @@ __all__ = ["bp"]
 bp = Blueprint("roster", __name__, url_prefix="/roster")
 
 _COLUMNS = ("name", "role", "area", "from", "to", "phone")
-_ROWS, _BARE = 30, 8
+_ROWS, _BARE, _LONGEST = 30, 8, 80
 
 
 @bp.get("")
 @needs("roster.view")
 def show() -> ResponseReturnValue:
     """Units without a leader, then everybody by area and role; `past=1` shows those who ended too."""
-    seen, within, day = get_seen(), chosen_area(), today()
-    past = request.args.get("past") == "1"
-    mark = f"{','.join(within)} {day.isoformat()}"
+    within, day = chosen_area(), today().isoformat()
+    past, role = request.args.get("past") == "1", request.args.get("role", "")[:_LONGEST]
+    text = request.args.get("q", "").strip()[:_LONGEST]
+    mark = f"roster-page {','.join(within)} {day} {past}\n{role}\n{text}\n{request.args.get('page', '')[:8]}"
+    kept = json.loads(kept_text(mark, lambda: _shown(within, past, role, text)))
+    return render_template(
+        "roster.html", **kept, page=Page(kept["of"], _ROWS), past=past, role=role, q=text,
+        within=request.args.get("within", ""), name=unit_name(within), units=units_to_choose(), day=day,
+        offered=_offered(kept["roles"]), user=get_user(), phones=may(get_user(), "contact.view"),
+        edits=may(get_user(), "roster.edit"), role_title=_role,
+    )
+
+
+def _shown(within: tuple[str, ...], past: bool, role: str, text: str) -> str:
+    """What one page shows, for everyone of the same role and reach."""
+    mark = f"{','.join(within)} {today().isoformat()}"
     kept = kept_text(f"roster {mark} {past}", lambda: _everybody(within, past))
     staff = pd.DataFrame(json.loads(kept), columns=list(_COLUMNS), dtype="object")
-    role, text = request.args.get("role", ""), request.args.get("q", "").strip()[:80]
     roles = sorted({str(one) for one in staff["role"].dropna()}, key=lambda one: (not leads(one), one))
     if role:
         staff = staff[staff["role"] == role]
@@ -52,14 +64,11 @@ def show() -> ResponseReturnValue:
         hit = staff["name"].astype("object").str.contains(text, regex=False, na=False)
         staff = staff[hit | staff["area"].astype("object").str.startswith(text, na=False)]
     page = Page(len(staff), _ROWS)
-    shown = staff.iloc[page.skip : page.skip + _ROWS]
-    bare = json.loads(kept_text(f"roster-bare {mark}", lambda: json.dumps(leaders(seen, within, day, most=_BARE))))
-    return render_template(
-        "roster.html", rows=_told(shown), page=page, bare=bare["micro_grids"], bare_grids=bare["grids"], past=past,
-        roles=roles, role=role, q=text, within=request.args.get("within", ""), name=unit_name(within),
-        units=units_to_choose(), day=day.isoformat(), offered=_offered(roles), user=get_user(),
-        phones=may(get_user(), "contact.view"), edits=may(get_user(), "roster.edit"), role_title=_role,
-    )
+    bare = json.loads(kept_text(f"roster-bare {mark}", lambda: _bare(within)))
+    return json.dumps({
+        "rows": _told(staff.iloc[page.skip : page.skip + _ROWS]), "of": len(staff), "roles": roles,
+        "bare": bare["micro_grids"], "bare_grids": bare["grids"],
+    }, ensure_ascii=False)  # fmt: skip
 
 
 @bp.post("")
@@ -122,6 +131,11 @@ def download(table: str) -> Response:
     return send_file(content, mimetype=kind, as_attachment=True, download_name=f"roster-{today().isoformat()}.{table}")
 
 
+def _bare(within: tuple[str, ...]) -> str:
+    """Units that nobody is in charge of."""
+    return json.dumps(leaders(get_seen(), within, today(), most=_BARE), ensure_ascii=False)
+
+
 def _everybody(within: tuple[str, ...], past: bool) -> str:
     """The staff by area, leaders first: with telephone numbers where the asker's role sees them."""
     staff = get_seen().columns("staff", list(_COLUMNS), within=within, as_of=None if past else today())
@@ -138,7 +152,8 @@ def _told(staff: pd.DataFrame) -> list[dict[str, Any]]:
         codes = sorted({area for area in staff["area"].dropna() if len(area) == size})
         if codes:
             units = seen.columns(level, ["code", "name"], codes=codes)
-            names |= dict(zip(units["code"], units["name"].astype("object").where(units["name"].notna()), strict=True))
+            told = units["name"].astype("object").where(units["name"].notna(), None)
+            names |= dict(zip(units["code"], told, strict=True))
     day = today().isoformat()
     rows = staff.astype(object).where(staff.notna(), None).to_dict("records")
     for row in rows:
@@ -164,8 +179,16 @@ def _plain(role: str) -> str:
     pair = next(((key, zh, en) for key, (zh, en) in ROLES.items() if text in (key, zh, en)), None)
     if pair is None:
         return text
-    found = get_seen().tally("staff", ["role"])["role"].tolist()
-    return next((one for one in found if one in pair), pair[1])
+    return next((one for one in _known_roles() if one in pair), pair[1])
+
+
+def _known_roles() -> list[str]:
+    """Roles as the staff of one's area has them."""
+    def made() -> str:
+        return json.dumps(get_seen().tally("staff", ["role"])["role"].dropna().tolist(), ensure_ascii=False)
+
+    found: list[str] = json.loads(kept_text("roster-roles", made))
+    return found
 
 
 def _back() -> str:

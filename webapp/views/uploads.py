@@ -115,8 +115,8 @@ def look(job: str) -> ResponseReturnValue:
         doubtful=doubtful, left_out=IGNORED, stale=_stale() if record else False,
         parts=_map(found) if found.state == "read" and (told.get("placed") or doubtful) else None,
         places=_places(found) if found.state == "read" else "", columns=_columns(found.layer), choices=_choices(),
-        refused=uploads.path(found, "refused.csv").is_file(), user=get_user(), message=_said(found),
-        undone=_undone(found), files=[name for name in _FILES if uploads.path(found, name).is_file()],
+        refused=uploads.path(found.code, "refused.csv").is_file(), user=get_user(), message=_said(found),
+        undone=_undone(found), files=[name for name in _FILES if uploads.path(found.code, name).is_file()],
     )
 
 
@@ -207,7 +207,7 @@ def discard(job: str) -> ResponseReturnValue:
     found = _job(job)
     if found.state in ("reading", "importing"):
         raise MoveNotAllowed(f"{found.name} is being read; wait for it")
-    _uploads().discard(found)
+    _uploads().drop(found)
     return redirect(url_for(".show"))
 
 
@@ -216,7 +216,7 @@ def discard(job: str) -> ResponseReturnValue:
 def file(job: str, filename: str) -> Response:
     """Refused rows with their reasons, or the findings, as a file."""
     found = _job(job)
-    path = _uploads().path(found, filename)
+    path = _uploads().path(found.code, filename)
     if filename not in _FILES or not path.is_file():
         raise NotFound("there is no such file")
     stem, _, ending = filename.rpartition(".")
@@ -328,7 +328,7 @@ def _places(job: Job) -> str:
     if len(roads) > _MOST_ROADS:
         roads = roads[roads["name"].notna()].head(_MOST_ROADS)
     streets = to_geojson(roads, columns=("name",)) if len(roads) else "null"
-    rows = _uploads().path(job, "places.json")
+    rows = _uploads().path(job.code, "places.json")
     text = rows.read_text(encoding="utf-8") if rows.is_file() else "null"
     return safe_json(f'{{"rows": {text}, "grids": {outlines}, "roads": {streets}}}')
 
