@@ -105,7 +105,8 @@ def kept_text(what: str, make: Callable[[], str], *, incidents: bool = False) ->
     what, make, incidents
         As for `data_answer`.
     """
-    return gzip.decompress(_packed(*_key(what, incidents), make)).decode()
+    desk = desk_version(soon=False) if incidents else None
+    return gzip.decompress(_packed(*_key(what, desk), make)).decode()
 
 
 def desk_version(*, soon: bool) -> str:

@@ -1,4 +1,4 @@
-"""Times and sizes as a reader of either language writes them."""
+"""Times, lengths of time and sizes as a reader of either language writes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Flask
 
 from webapp.language import current
 
-__all__ = ["init_app", "say_bytes", "say_when"]
+__all__ = ["init_app", "say_bytes", "say_span", "say_when"]
 
 
 def say_when(moment: Any, lang: str) -> str:
@@ -38,6 +38,19 @@ def say_when(moment: Any, lang: str) -> str:
     return f"{moment.day} {moment:%b %Y}{clock}"
 
 
+def say_span(seconds: float, lang: str) -> str:
+    """How long something took, in seconds, from two minutes on in minutes.
+
+    Examples
+    --------
+    >>> say_span(4.4, "en"), say_span(4.4, "zh"), say_span(1500, "en"), say_span(1500, "zh")
+    ('4 s', '4 秒', '25 min', '25 分钟')
+    """
+    if seconds < 120:
+        return f"{max(1, round(seconds))} {'秒' if lang == 'zh' else 's'}"
+    return f"{round(seconds / 60):,} {'分钟' if lang == 'zh' else 'min'}"
+
+
 def say_bytes(size: int | None) -> str:
     """A size in the largest unit that leaves a number above 1.
 
@@ -57,6 +70,7 @@ def say_bytes(size: int | None) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Give templates both as filters."""
+    """Give templates these as filters."""
     app.jinja_env.filters["when"] = lambda moment: say_when(moment, current())
+    app.jinja_env.filters["span"] = lambda seconds: say_span(seconds, current())
     app.jinja_env.filters["bytes"] = say_bytes

@@ -23,6 +23,7 @@ from gridmap.stores import open_store
 from gridmap.stores.records import read_records
 from layers.errors import BadSettings, MoveNotAllowed, WrongCall
 from tests.webapp.small_city import AREAS, CODES, PASSWORD, STREETS, log_in, token_of
+from webapp.views import users
 
 PAGES = ("/admin", "/admin/jobs", "/admin/norms", "/admin/settings", "/admin/audit", "/admin/audit/audit.csv",
          "/admin/backups")  # fmt: skip
@@ -127,6 +128,25 @@ def test_another_role_holds_from_the_next_click(fresh: Callable[..., Flask]) -> 
     assert post(admin, "/users/none/change", "/users", role="planner", area="990101").status_code == 404
     with pytest.raises(WrongCall, match="no role"):
         change_account(app.config["CITY"], "planner", role="mayor")
+
+
+def test_accounts_are_found_by_name_and_by_area_page_by_page(
+    fresh: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = fresh()
+    admin = log_in(app, "admin")
+
+    def listed(path: str) -> list[str]:
+        return re.findall(r"<li>\s*<div><b>(\w+)</b>", admin.get(path).text)
+
+    every = listed("/users")
+    assert set(every) == {*AREAS, "gone"} and 'type="search" class' not in admin.get("/users").text
+    monkeypatch.setattr(users, "_ROWS", 2)
+    pages = [listed(f"/users?page={number}") for number in range(1, 2 + len(every) // 2)]
+    assert [one for page in pages for one in page] == every and len(pages[0]) == 2
+    assert listed("/users?q=admin") == ["admin"] and "admin" not in listed(f"/users?q={STREETS[0]}")
+    assert "street_office" in listed(f"/users?q={STREETS[0]}") + listed(f"/users?q={STREETS[0]}&page=2")
+    assert "没有这样的账号" in admin.get("/users?q=<b>nobody").text
 
 
 def test_a_norm_is_changed_with_its_source_and_put_back(fresh: Callable[..., Flask]) -> None:

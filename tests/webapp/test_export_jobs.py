@@ -26,6 +26,7 @@ from gridmap.stores.records import read_records
 from layers.errors import MoveNotAllowed
 from tests.webapp.small_city import CODES, COMMUNITIES, GRIDS, STREETS, log_in, token_of
 from tests.webapp.test_scope import codes_in
+from webapp.views import export
 
 STREET = User(name="street_office", role="street_office", area=STREETS[0])
 
@@ -136,13 +137,33 @@ def test_a_file_is_refused_once_area_or_role_no_longer_hold_it(fresh: Callable[.
     assert download(client, page)[0] == 200
 
 
-def test_files_go_and_records_stay(fresh: Callable[..., Flask]) -> None:
+def test_ones_own_exports_are_listed_wherever_ones_area_is_now(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    client = log_in(app, "street_office")
+    page = finished(client, order(client))
+    jobs = app.extensions["export_jobs"]
+    own = page.rpartition("/")[2]
+    for within, beside, there in (
+        ((STREETS[0],), None, True), ((STREETS[1],), None, False), ((STREETS[1],), "street_office", True),
+        ((STREETS[1],), "planner", False), ((), None, False), ((), "street_office", True),
+    ):  # fmt: skip
+        assert (own in {job.id for job in jobs.listed(within=within, beside=beside)}) is there, (within, beside)
+    with open_store(app.config["CITY"]) as store:
+        account = store.account("street_office")
+        assert account is not None
+        store.keep_account(replace(account, area=STREETS[1]))
+    assert page in client.get("/export").text
+
+
+def test_files_go_and_records_stay(fresh: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> None:
     app = fresh()
     client = log_in(app, "street_office")
     page = finished(client, order(client))
     folder = Path(app.config["EXPORTS"]) / page.rpartition("/")[2]
     assert list(folder.glob("*.zip")) and not str(folder).startswith(str(app.static_folder))
     app.extensions["export_jobs"].kept_days = 0
+    assert page in client.get("/export").text and folder.exists()  # somebody looked less than a minute ago
+    monkeypatch.setattr(export, "_TIDY_S", 0)
     assert page in client.get("/export").text  # looking tidies
     assert not folder.exists()
     assert download(client, page)[0] == 404

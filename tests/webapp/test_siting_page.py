@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -14,8 +15,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from gridmap.accounts import add_account
 from gridmap.siting import site_city
-from tests.webapp.small_city import log_in, token_of
+from layers.errors import WrongCall
+from tests.webapp.small_city import PASSWORD, log_in, token_of
 from webapp import create_app
 
 
@@ -102,6 +105,22 @@ def test_an_answer_is_for_its_owner_alone(site: Flask, planner: FlaskClient, ans
     leader = log_in(site, "leader")
     assert leader.get("/siting").status_code == leader.get("/siting/jobs.json").status_code == 403
     assert planner.get(f"/siting/{answered}.json").status_code == 200
+
+
+def test_an_administrator_sees_who_asks_and_for_how_long_but_no_answer(
+    site: Flask, planner: FlaskClient, answered: str
+) -> None:
+    with contextlib.suppress(WrongCall):  # the town is shared by tests
+        add_account(site.config["CITY"], "boss", password=PASSWORD, role="admin")
+    admin = log_in(site, "boss")
+    page = admin.get("/admin/jobs").text
+    jobs = site.extensions["siting"]
+    job = jobs.read(answered, by="planner")
+    assert 0 < job.ended - job.since < 600
+    told = page.partition("<h2>选址</h2>")[2].partition("</section>")[0]
+    assert "planner" in told and "用时" in told and "完成" in told and "× 1" in told
+    assert answered not in page and admin.get(f"/siting/{answered}.json").status_code == 404
+    assert planner.get("/admin/jobs").status_code == 403
 
 
 def test_an_office_of_another_street_builds_nothing_here(site: Flask) -> None:

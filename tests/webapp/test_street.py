@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from gridmap import street
+from gridmap.desk import report
 from gridmap.importing import import_file
 from gridmap.placing import COLUMNS
 from gridmap.rework import attach_again
@@ -114,6 +115,18 @@ def test_the_page_is_about_ones_own_area(clients: dict[str, FlaskClient], role: 
     assert codes_in(part) <= {code for code in CODES if code.startswith(GRIDS[0])}
     assert clients["street_office"].get(f"/street?within={STREETS[1]}").status_code == 403
     assert clients["street_office"].get("/street?within=99").status_code == 403
+
+
+def test_the_page_follows_every_move_of_the_desk(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    client = log_in(app, "street_office")
+    shown = [client.get("/street").text for _ in range(2)]
+    with open_store(app.config["CITY"]) as store:
+        report(store, by=User(name="x", role="admin"), category="environment", micro_grid=CODES[0])
+    shown.append(client.get("/street").text)
+    assert [re.search(r'href="#incidents"><span>[^<]*</span><b>(\d+)</b>', page).group(1) for page in shown] == [
+        "8", "8", "9",
+    ]  # type: ignore[union-attr]
 
 
 def test_the_roster_is_of_ones_own_area_and_phones_go_by_right(clients: dict[str, FlaskClient]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +13,17 @@ from flask.typing import ResponseReturnValue
 
 from gridmap.city_settings import LIVE, change_settings, live_settings
 from gridmap.importing import imports
+from gridmap.site_jobs import SiteJob
 from gridmap.storage import storage_of
 from layers.errors import BadSettings, GridmapError, MoveNotAllowed, NotFound
 from webapp.admin_jobs import get_admin_jobs
 from webapp.exporting import get_audit, get_jobs
 from webapp.guard import get_user, needs
 from webapp.language import say
+from webapp.offices import kind_titles
 from webapp.own_tables import get_sql
 from webapp.refusals import say_refusal
+from webapp.replies import kept_text
 from webapp.tiles import get_tiles
 
 __all__ = ["bp"]
@@ -50,17 +56,33 @@ def show() -> ResponseReturnValue:
 @bp.get("/jobs")
 @needs("jobs.view")
 def jobs() -> ResponseReturnValue:
-    """Work that takes long: coverage, copies, tiles, imports, exports; their states and errors."""
+    """Work that takes long: coverage, copies, tiles, questions of sites, imports, exports; their states and errors."""
     tiles = get_tiles().shelf
     version, facts = tiles.current(), get_sql().meta()
-    table = imports(current_app.config["CITY"])
     return render_template(
         "admin_jobs.html", jobs=get_admin_jobs().listed()[:_MOST], exports=get_jobs().listed(most=_MOST),
-        uploads=current_app.extensions["uploads"].everything()[:_MOST],
-        records=table.head(_MOST).astype(object).where(table.head(_MOST).notna(), None).to_dict("records"),
-        tiles=version, making=(Path(tiles.folder) / ".making").exists(), facts=facts, user=get_user(),
+        uploads=current_app.extensions["uploads"].everything()[:_MOST], sites=_sites(),
+        records=json.loads(kept_text("admin-imports", _imports)), tiles=version,
+        making=(Path(tiles.folder) / ".making").exists(), facts=facts, user=get_user(),
         stale=facts.get("coverage_stale", ""),
     )  # fmt: skip
+
+
+def _sites() -> list[dict[str, Any]]:
+    """Who asked where the next facilities belong, and for how long it was worked out; answers stay their owner's."""
+    titles, now = kind_titles(), time.time()
+    found: list[SiteJob] = current_app.extensions["siting"].everything()[:_MOST]
+    return [{
+        "title": titles.get(job.asked["kind"], (job.asked["kind"],) * 2), "asked": job.asked, "within": job.within,
+        "by": job.by, "at": datetime.fromtimestamp(job.at, UTC), "state": job.state, "share": job.share,
+        "message": job.message, "took": (job.ended or now) - job.since if job.since else None,
+    } for job in found]
+
+
+def _imports() -> str:
+    """The latest imports; each makes a new version of the city."""
+    table = imports(current_app.config["CITY"]).head(_MOST)
+    return table.to_json(orient="records", force_ascii=False)
 
 
 @bp.post("/jobs/cover")

@@ -33,6 +33,7 @@ from layers.errors import MoveNotAllowed, NotFound, NotYourArea, WrongCall
 from webapp.drafts import Draft, get_drafts
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
+from webapp.replies import kept_text
 
 __all__ = ["bp"]
 
@@ -54,16 +55,18 @@ _PARTS = (9, 12, 15)
 @needs("plan.edit")
 def show() -> ResponseReturnValue:
     """The parts that can be opened, and the drafts that are open."""
-    seen = get_seen()
-    communities = seen.read("communities")
-    rows = communities.sort_values("code")[[name for name in ("code", "name", "households") if name in communities]]
+    parts = json.loads(kept_text("plan-parts", _parts))
     drafts = [draft.facts() for draft in get_drafts().listed() if _mine(draft.within)]
     adopted = [told for told in get_drafts().adopted() if _mine(told["within"])][:_MOST_ADOPTED]
     return render_template(
-        "plan.html", communities=rows.to_dict("records"), drafts=drafts, adopted=adopted,
-        user=get_user(),
-        names=dict(zip(communities["code"], communities.get("name", communities["code"]), strict=True)),
+        "plan.html", communities=parts, drafts=drafts, adopted=adopted, user=get_user(),
+        names={row["code"]: row["name"] for row in parts},
     )
+
+
+def _parts() -> str:
+    """Codes and names of the communities in reach."""
+    return get_seen().columns("communities", ["code", "name"]).to_json(orient="records", force_ascii=False)
 
 
 @bp.post("/drafts")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField, SubmitField
@@ -13,12 +13,16 @@ from gridmap.roles import ROLE_TITLES, ROLES
 from layers.errors import GridmapError, MoveNotAllowed, NotFound
 from webapp.guard import get_user, needs
 from webapp.language import current, say
+from webapp.pages import Page
 from webapp.refusals import say_refusal
 from webapp.store import get_store
 
 __all__ = ["bp"]
 
 bp = Blueprint("users", __name__)
+
+#: Accounts of a page.
+_ROWS = 40
 
 
 class AccountForm(FlaskForm):
@@ -64,8 +68,12 @@ def show() -> ResponseReturnValue:
         else:
             flash(say("users.added", name=made.name), "success")
             return redirect(url_for(".show"))
+    accounts, text = get_store().accounts(), request.args.get("q", "").strip()[:80]
+    if text:
+        accounts = [one for one in accounts if text in one.name or f",{text}" in f",{one.area}"]
+    page = Page(len(accounts), _ROWS)
     return render_template(
-        "users.html", form=form, accounts=get_store().accounts(), user=get_user(),
+        "users.html", form=form, accounts=accounts[page.skip : page.skip + _ROWS], page=page, q=text, user=get_user(),
         titles={role: ROLE_TITLES[role][current()] for role in ROLES}, least=LEAST_PASSWORD,
     )
 
