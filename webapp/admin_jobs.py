@@ -119,8 +119,9 @@ class AdminJobs:
         partial.replace(path)
 
     def copies(self) -> list[Path]:
-        """Copies of the city, the latest first."""
-        return sorted(self.backups.glob("*.gpkg"), reverse=True) if self.backups.is_dir() else []
+        """Copies of the city, the latest first; one that is being written is none yet."""
+        found = self.backups.glob("*.gpkg") if self.backups.is_dir() else ()
+        return sorted((path for path in found if not path.name.startswith(".")), reverse=True)
 
     def copy(self, name: str) -> Path:
         """One copy.

@@ -236,6 +236,10 @@ def test_a_copy_is_made_listed_taken_away_and_opens(fresh: Callable[..., Flask],
     job = ended(app, "backup")
     assert job.state == "done", job
     (name,) = [path.name for path in app.extensions["admin_jobs"].copies()]
+    half = Path(app.config["BACKUPS"]) / ".city-half.gpkg"  # a copy that is being written
+    half.write_bytes(b"SQLite")
+    assert half.name not in client.get("/admin/backups").text
+    half.unlink()
     assert name in client.get("/admin/backups").text and "gridmap restore" in client.get("/admin/backups").text
     with client.get(f"/admin/backups/{name}") as answer:
         (tmp_path / "copy.gpkg").write_bytes(answer.data)

@@ -1,4 +1,4 @@
-"""Each role's own pages, one after the other as the bar leads, on a desk and on a phone: the demo town and Monaco.
+"""Each role's own pages and what each comes for, on a desk and on a phone: the demo town and Monaco.
 
 With GRIDMAP_PICTURES set to a folder, every page is kept there as a picture, to be looked at.
 """
@@ -9,6 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gridmap.city_tiles import make_tiles
 from gridmap.pipeline import build
 from gridmap.stores import open_store
 from tests.test_districts import DISTRICTS, city_toml
+from tests.webapp.main_paths import PATHS, Walk
 from webapp import create_app
 from webapp.demo import prepare
 
@@ -29,6 +31,16 @@ pytestmark = pytest.mark.browser
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 ROLES = ("grid_leader", "grid_member", "planner", "street_office", "admin")
 PASSWORD = "chang-jiang-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Town:
+    """A city that is served at `base`; `accounts` has name and password by role."""
+
+    name: str
+    base: str
+    accounts: dict[str, tuple[str, str]]
+    city: Path
 
 
 def served(city: Path, folder: Path) -> tuple[str, Any]:
@@ -40,8 +52,8 @@ def served(city: Path, folder: Path) -> tuple[str, Any]:
 
 
 @pytest.fixture(scope="module", params=["demo", "monaco"])
-def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Any]]:
-    """Name of a town, its address, and name and password by role."""
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A town of its own, served."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "demo":
         city, told = prepare(folder)
@@ -61,7 +73,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             add_account(city, role, password=PASSWORD, role=role, area=code[:digits])
             accounts[role] = (role, PASSWORD)
     address, server = served(Path(city), folder)
-    yield request.param, address, accounts
+    yield Town(name=request.param, base=address, accounts=accounts, city=Path(city))
     server.shutdown()
     server.server_close()
 
@@ -74,26 +86,35 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.mark.parametrize("size", sorted(SIZES))
-@pytest.mark.parametrize("role", ROLES)
-def test_the_pages_of_a_role(town: tuple[str, str, Any], browser: Browser, role: str, size: str) -> None:
-    name, base, accounts = town
-    if role not in accounts:
-        pytest.fail(f"{name} has no account of a {role}")
+def at_the_screen(town: Town, browser: Browser, role: str, size: str) -> tuple[Any, list[str]]:
+    """A page of someone who has just logged in, and a list that gets what the pages complain of."""
+    if role not in town.accounts:
+        pytest.fail(f"{town.name} has no account of a {role}")
     width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, has_touch=size == "phone")
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, has_touch=size == "phone", locale="zh-CN"
+    )
     page = context.new_page()
+    page.set_default_timeout(30_000)
     odd: list[str] = []
     complaints = ("error", "warning")
     page.on("console", lambda said: odd.append(f"{page.url} {said.text}") if said.type in complaints else None)
     page.on("pageerror", lambda problem: odd.append(f"{page.url} {problem}"))
     page.on("request", lambda asked: odd.append(f"{page.url} asks {asked.url}")
-            if not asked.url.startswith((base, "data:", "blob:")) else None)
-    page.goto(f"{base}/login")
-    page.fill("[name=name]", accounts[role][0])
-    page.fill("[name=password]", accounts[role][1])
+            if not asked.url.startswith((town.base, "data:", "blob:")) else None)
+    page.goto(f"{town.base}/login")
+    page.fill("[name=name]", town.accounts[role][0])
+    page.fill("[name=password]", town.accounts[role][1])
     page.click("[type=submit]")
     page.wait_for_load_state("networkidle")
+    return page, odd
+
+
+@pytest.mark.parametrize("size", sorted(SIZES))
+@pytest.mark.parametrize("role", ROLES)
+def test_the_pages_of_a_role(town: Town, browser: Browser, role: str, size: str) -> None:
+    base = town.base
+    page, odd = at_the_screen(town, browser, role, size)
     # a leader is at once at their own micro-grid, everyone else at the map
     assert page.url.removeprefix(base).startswith("/mine" if role in ("grid_leader", "grid_member") else "/")
     page.goto(f"{base}/search")
@@ -107,9 +128,18 @@ def test_the_pages_of_a_role(town: tuple[str, str, Any], browser: Browser, role:
         if kept:
             page.wait_for_timeout(600)
             stem = link.strip("/").replace("/", "-") or "map"
-            page.screenshot(path=Path(kept) / f"{name}_{role}_{size}_{stem}.png")
+            page.screenshot(path=Path(kept) / f"{town.name}_{role}_{size}_{stem}.png")
         wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{link} is {wide} px wider than the window"
         assert page.locator("h1, [role=main], main, .gm-root").count(), link
-    context.close()
+    page.context.close()
+    assert odd == [], json.dumps(odd, indent=1, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("size", sorted(SIZES))
+@pytest.mark.parametrize("role", ROLES)
+def test_what_a_role_comes_for(town: Town, browser: Browser, role: str, size: str, tmp_path: Path) -> None:
+    page, odd = at_the_screen(town, browser, role, size)
+    PATHS[role](Walk(page=page, base=town.base, city=town.city, size=size, folder=tmp_path))
+    page.context.close()
     assert odd == [], json.dumps(odd, indent=1, ensure_ascii=False)
