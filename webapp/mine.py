@@ -18,13 +18,13 @@ from layers.errors import NotFound
 from layers.incidents import CLOSED
 from webapp.seen import Seen
 
-__all__ = ["MOST_UNITS", "account_key", "today", "unit_document", "unit_list"]
+__all__ = ["MOST_UNITS", "account_key", "still_document", "today", "unit_document", "unit_list"]
 
 #: Units offered in the list; who sees more finds the others on the map.
 MOST_UNITS = 600
 #: Open incidents on the duty list; the number of all stands beside it.
 _MOST_OPEN = 60
-_ON_CARD = ("buildings", "organizations", "facilities", "incidents", "coverage")
+_ON_CARD = ("buildings", "organizations", "facilities", "coverage")
 _OPEN_FACTS = ("code", "category", "status", "reported_at", "text", "address")
 _STAFF_FACTS = ("name", "role", "area", "phone")
 _NEAR_FACTS = ("code", "name", "kind", "services", "phone", "address", "distance_m")
@@ -43,7 +43,7 @@ def unit_list(seen: Seen, day: date) -> list[dict[str, Any]]:
     return _records(frame, ("code", "name", "parent", "households", "stack", "floor_from", "floor_to"))
 
 
-def unit_document(seen: Seen, code: str, day: date) -> dict[str, Any]:
+def unit_document(seen: Seen, code: str, day: date, still: dict[str, Any] | None = None) -> dict[str, Any]:
     """Everything that the page says of a micro-grid.
 
     Parameters
@@ -54,6 +54,8 @@ def unit_document(seen: Seen, code: str, day: date) -> dict[str, Any]:
         A micro-grid in reach.
     day
         Today: people are there from a day to a day.
+    still
+        What `still_document` gave for the same city and day, where it is at hand.
 
     Returns
     -------
@@ -68,17 +70,32 @@ def unit_document(seen: Seen, code: str, day: date) -> dict[str, Any]:
     NotFound
         Where there is no such micro-grid, or none any more.
     """
+    made = still_document(seen, code, day) if still is None else still
+    if not seen.sees("incidents"):
+        return made
+    incidents = seen.read("incidents", within=(code,))
+    moved = micro_grid_cards(pd.DataFrame({"code": [code]}), {"incidents": incidents})[code]
+    card = {**made["card"], **{part: {**made["card"][part], **moved[part]} for part in ("lists", "counts")}}
+    opened = _open(incidents, day)
+    return {**made, "card": card, "open": opened[:_MOST_OPEN], "open_count": len(opened)}
+
+
+def still_document(seen: Seen, code: str, day: date) -> dict[str, Any]:
+    """The same without its incidents: it stays as it is whatever the desk does.
+
+    Raises
+    ------
+    NotYourArea, NotFound
+        As for `unit_document`.
+    """
     grids = seen.micro_grid(code)
     if not len(seen.read("micro_grids", within=(code,), as_of=day)):
         raise NotFound(f"micro-grid {code} is no longer in force; choose another one")
     frames = {name: seen.read(name, within=(code,)) for name in _ON_CARD if seen.sees(name)}
     card = micro_grid_cards(grids, {**frames, "nearest": seen.nearest(code)})[code]
     own = grids[grids["code"] == code]
-    incidents = frames.get("incidents")
-    opened = [] if incidents is None else _open(incidents, day)
     return {
-        "code": code, "bounds": _bounds(own), "outline": _outline(own), "card": card,
-        "open": opened[:_MOST_OPEN], "open_count": len(opened),
+        "code": code, "bounds": _bounds(own), "outline": _outline(own), "card": card, "open": [], "open_count": 0,
         "near": _records(seen.organizations_near(code), _NEAR_FACTS),
         "staff": _records(_on_duty(seen, code, day), _STAFF_FACTS),
     }  # fmt: skip

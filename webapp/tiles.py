@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from flask import Flask, current_app
 
 from gridmap.city_tiles import tiles_folder
@@ -191,8 +192,10 @@ def _mine(seen: Seen, tiles: TilesOf) -> np.ndarray | None:
             return None
         rows = seen.ground(name)
     elif tiles.coded:
-        own = table["area"].fillna("").str.startswith(seen.reach) if seen.reach else np.zeros(len(table), dtype=bool)
-        return np.concatenate([[False], np.asarray(own, dtype=bool)])
+        own = np.zeros(len(table), dtype=bool)
+        for code in seen.reach:
+            own |= np.asarray(pc.starts_with(tiles.areas, code).to_numpy(zero_copy_only=False), dtype=bool)
+        return np.concatenate([[False], own])
     else:
         rows = seen.read(name)
     own = table["key"].isin(set(keys_of(rows, placed=True)))

@@ -16,11 +16,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from shapely.geometry import Point, Polygon
 
+from gridmap.maps.cards import micro_grid_cards
 from gridmap.roles import User
 from gridmap.stores import open_store
 from tests.webapp.small_city import AREAS, CODES, CRS, GRIDS, PASSWORD, X, Y, in_reach, log_in, token_of
 from webapp.language import translations
-from webapp.mine import account_key, today, unit_document
+from webapp.mine import account_key, still_document, today, unit_document
 from webapp.seen import Seen
 
 DAY = date(2026, 11, 26)
@@ -227,3 +228,35 @@ def test_every_word_that_the_scripts_say_is_there_and_no_other(app: Flask) -> No
     own = {"app_name", "app_short", "app_about"} | {key for key in words if key.startswith("role.")}
     told = {"home", "layers", "locate", "report"}  # names of tools
     assert {key for key in words - said - own - told if not key.startswith(tuple(begun))} == set()
+
+
+def test_the_document_is_its_still_part_and_what_the_desk_moves(city: str) -> None:
+    with open_store(city) as store:
+        for role, area in (("grid_leader", GRIDS[0]), ("planner", CODES[0][:6])):
+            seen = Seen(store, User(name="x", role=role, area=area))
+            for code in CODES[:3]:
+                names = ("buildings", "organizations", "facilities", "incidents", "coverage")
+                frames = {name: seen.read(name, within=(code,)) for name in names if seen.sees(name)}
+                whole = micro_grid_cards(seen.micro_grid(code), {**frames, "nearest": seen.nearest(code)})[code]
+                still = json.loads(json.dumps(still_document(seen, code, DAY)))
+                assert "incidents" not in still["card"]["lists"] and still["open"] == []
+                told = unit_document(seen, code, DAY, still)
+                assert told == unit_document(seen, code, DAY) and told["card"] == whole
+                assert list(told["card"]["lists"]) == list(whole["lists"]) and told["open_count"] == 1
+
+
+def test_a_document_that_was_asked_before_follows_the_desk_and_the_city(fresh: Callable[..., Flask]) -> None:
+    app = fresh()
+    client, path = log_in(app, "grid_leader"), f"/mine/unit/{CODES[0]}.json"
+    before = client.get(path)
+    assert before.json["open_count"] == 1 and before.json["card"]["counts"]["incidents"] == 1
+    assert client.get(path, headers={"If-None-Match": before.headers["ETag"]}).status_code == 304
+    token = token_of(client.get("/incidents").text)
+    assert client.post(f"/incidents/E{CODES[0]}/close", data={"csrf_token": token}).status_code == 302
+    after = client.get(path, headers={"If-None-Match": before.headers["ETag"]})
+    assert after.status_code == 200 and after.json["open_count"] == 0
+    assert after.json["card"]["lists"]["incidents"][0]["status"] == "closed"
+    with open_store(app.config["CITY"]) as store:
+        units = store.read("micro_grids")
+        store.write("micro_grids", units.assign(households=units["households"] + 7))
+    assert client.get(path).json["card"]["facts"]["households"] == 17

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +19,9 @@ from layers.incidents import CATEGORIES
 from webapp.city_map import city_parts, made_at
 from webapp.guard import get_seen, get_user, needs, public
 from webapp.language import current, say, translations
-from webapp.mine import account_key, today, unit_document, unit_list
-from webapp.replies import data_answer
+from webapp.mine import account_key, still_document, today, unit_document, unit_list
+from webapp.replies import data_answer, kept_text
 from webapp.seen import Seen
-from webapp.store import get_account_stamp
 from webapp.views.assets import static_url
 
 __all__ = ["bp"]
@@ -38,8 +36,6 @@ SCRIPTS = (
 WORKER = ("gw-queue.js", "gw-worker.js")
 _ICONS = (("icon-192.png", "192x192", "any"), ("icon-512.png", "512x512", "any"),
           ("icon-maskable.png", "512x512", "maskable"))  # fmt: skip
-#: Seconds for which a document is kept where the store cannot say whether it has changed.
-_HOLDS = 10
 
 
 @bp.get("/mine")
@@ -79,10 +75,12 @@ def units() -> Response:
 def unit(code: str) -> Response:
     """Everything that the page says of one micro-grid."""
     seen, day = get_seen(), today()
-    seen.micro_grid(code)  # what is not theirs is refused before anything is looked up
-    state = get_account_stamp() or int(time.time() / _HOLDS)
+    # what is not theirs is refused before anything is looked up
+    still = kept_text(f"mine unit still {code} {day}", lambda: _json(still_document(seen, code, day)))
     return _for_account(
-        data_answer(f"mine unit {code} {day} {state}", lambda: _json(unit_document(seen, code, day)))
+        data_answer(
+            f"mine unit {code} {day}", lambda: _json(unit_document(seen, code, day, json.loads(still))), incidents=True,
+        )
     )
 
 

@@ -31,6 +31,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import shapely
 
 from gridmap.maps.tiles.archive import Archive, write_archive
@@ -94,6 +95,11 @@ class TilesOf:
     def boxes(self) -> np.ndarray:
         """West, south, east and north of each row in degrees, NaN where it has no place."""
         return self.table[list(_BOX)].to_numpy(dtype="float64")
+
+    @cached_property
+    def areas(self) -> pa.Array:
+        """The code of the unit that each row belongs to, "" where there is none, as Arrow compares texts."""
+        return pa.array(self.table["area"].fillna(""), type=pa.large_string())
 
     @cached_property
     def by_key(self) -> pd.Series:
