@@ -16,6 +16,7 @@ import pyproj
 
 from gridmap.city_norms import norms_in_force
 from gridmap.norms import Norm, Norms, load_norms
+from gridmap.plain_columns import read_columns
 from layers.errors import MissingLayer, NotFound
 from layers.schema import LAYERS, NEEDS
 
@@ -23,6 +24,14 @@ __all__ = ["UNITS", "Covered", "coverage_kinds", "coverage_of", "coverage_table"
 
 #: Levels of the table by unit, the widest first.
 UNITS = ("streets", "communities", "grids", "micro_grids")
+
+_COUNTS = ("households", "covered_households", "unknown_households")
+#: What is asked of a unit, and beside it of the whole that is seen.
+_OF_UNITS = ("level", "code", "kind", *_COUNTS, "coverage", "status", "walk_m_mean")
+_OF_WHOLE = (
+    "level", "code", "kind", "norm_m", "verified", *_COUNTS, "walk_m_mean",
+    *(name for need in NEEDS for name in (need.name, f"covered_{need.name}")),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +83,9 @@ def coverage_kinds(store: Any, *, norms: Norms | None = None) -> list[dict[str, 
         Where no coverage is kept for the area.
     """
     table = norms_in_force(store) if norms is None else norms
-    whole = _whole(store, _levels(store))
+    whole = _whole(store)
     gaps = store.read("gaps")["kind"].value_counts() if "gaps" in store.layers() else pd.Series(dtype="int64")
-    found = []
-    for kind, rows in whole.groupby("kind", sort=True):
-        zh, en = _titles(table, str(kind))
-        found.append({
-            "kind": str(kind), "zh": zh, "en": en, "norm_m": float(rows["norm_m"].iloc[0]),
-            "verified": bool(rows["verified"].fillna(False).all()), **_sums(rows), "gaps": int(gaps.get(kind, 0)),
-        })
+    found = [_row(table, str(kind), rows, int(gaps.get(kind, 0))) for kind, rows in whole.groupby("kind", sort=True)]
     return sorted(found, key=lambda row: (-row["uncovered"], row["kind"]))
 
 
@@ -97,28 +100,28 @@ def coverage_of(store: Any, kind: str, *, norms: Norms | None = None) -> Covered
         As `coverage_kinds`.
     """
     table = norms_in_force(store) if norms is None else norms
-    row = next((row for row in coverage_kinds(store, norms=table) if row["kind"] == kind), None)
-    if row is None:
+    whole = _whole(store)
+    whole = whole[whole["kind"] == kind]
+    if whole.empty:
         raise NotFound(f"no coverage is kept for {kind[:40]!r}; choose a kind from the list")
-    levels = _levels(store)
-    levels = levels[levels["kind"] == kind]
-    whole = _whole(store, levels)
-    needs = []
+    gaps, needs = _gaps(store, kind), []
     for need in NEEDS:
         people, covered = _count(whole[need.name]), _count(whole[f"covered_{need.name}"])
         if people:
             needs.append({"name": need.name, "zh": need.zh, "en": need.en, "people": people, "covered": covered,
                           "uncovered": people - covered})
+    row = _row(table, kind, whole, len(gaps))
     return Covered(
-        kind=row, norm=_norm(table, kind, row["norm_m"]), needs=needs, units=_units(store, levels),
-        gaps=_gaps(store, kind),
-    )  # fmt: skip
+        kind=row, norm=_norm(table, kind, row["norm_m"]), needs=needs, units=_units(store, kind), gaps=gaps
+    )
 
 
 def coverage_table(store: Any, kind: str, *, lang: str = "zh") -> pd.DataFrame:
     """The figures of every unit with headings in a language, for a spreadsheet; codes are text."""
-    levels = _levels(store)
-    levels = levels[levels["kind"] == kind].copy()
+    if "coverage_levels" not in store.layers():
+        raise _missing()
+    columns = [column.name for column in LAYERS["coverage_levels"]]
+    levels = read_columns(store, "coverage_levels", columns, only={"kind": [kind]})
     if levels.empty:
         raise NotFound(f"no coverage is kept for {kind[:40]!r}; choose a kind from the list")
     order = {name: at for at, name in enumerate(("districts", *UNITS))}
@@ -155,19 +158,38 @@ def where_people_live(store: Any) -> list[float] | None:
     return [round(value, 6) for point in corners for value in (point.x, point.y)]
 
 
-def _levels(store: Any) -> pd.DataFrame:
-    found = store.read("coverage_levels") if "coverage_levels" in store.layers() else pd.DataFrame()
-    if not len(found):
-        raise MissingLayer("no coverage is kept for this area; bring in facilities, then run gridmap cover")
-    return pd.DataFrame(found)
+def _missing() -> MissingLayer:
+    return MissingLayer("no coverage is kept for this area; bring in facilities, then run gridmap cover")
 
 
-def _whole(store: Any, levels: pd.DataFrame) -> pd.DataFrame:
-    """The rows that make up all that is seen, each household once."""
+def _whole(store: Any) -> pd.DataFrame:
+    """The rows that make up all that is seen, each household once.
+
+    Raises
+    ------
+    MissingLayer
+        Where there are none.
+    """
     reach = tuple(getattr(store, "reach", ("",)))
+    only = {"code": list(reach)}
     if "" in reach:
-        return levels[levels["level"] == "districts"]
-    return levels[levels["code"].isin(reach)]
+        # by their codes, which have an index
+        codes = read_columns(store, "districts", ["code"])["code"].tolist() if "districts" in store.layers() else []
+        only = {"level": ["districts"], **({"code": codes} if codes else {})}
+    if "coverage_levels" in store.layers():
+        found = read_columns(store, "coverage_levels", _OF_WHOLE, only=only)
+        if len(found):
+            return found
+    raise _missing()
+
+
+def _row(table: Norms, kind: str, rows: pd.DataFrame, gaps: int) -> dict[str, Any]:
+    """What is said of a kind."""
+    zh, en = _titles(table, kind)
+    return {
+        "kind": kind, "zh": zh, "en": en, "norm_m": float(rows["norm_m"].iloc[0]),
+        "verified": bool(rows["verified"].fillna(False).all()), **_sums(rows), "gaps": gaps,
+    }  # fmt: skip
 
 
 def _sums(rows: pd.DataFrame) -> dict[str, Any]:
@@ -183,9 +205,9 @@ def _sums(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _units(store: Any, levels: pd.DataFrame) -> pd.DataFrame:
-    rows = levels[levels["level"].isin(UNITS)].copy()
-    counts = ["households", "covered_households", "unknown_households"]
+def _units(store: Any, kind: str) -> pd.DataFrame:
+    rows = read_columns(store, "coverage_levels", _OF_UNITS, only={"kind": [kind], "level": UNITS})
+    counts = list(_COUNTS)
     rows[counts] = rows[counts].fillna(0).astype("int64")
     rows["uncovered"] = rows["households"] - rows["unknown_households"] - rows["covered_households"]
     rows["name"] = rows["code"].map(_names(store, rows["code"]))
@@ -196,13 +218,11 @@ def _units(store: Any, levels: pd.DataFrame) -> pd.DataFrame:
 def _names(store: Any, codes: pd.Series) -> dict[str, str]:
     """Names of units by code, where they have one."""
     known: dict[str, str] = {}
-    wanted = {len(code) for code in codes}
+    wanted = set(codes.str.len())
     for level, digits in (("districts", 6), ("streets", 9), ("communities", 12), ("grids", 15)):
         if digits in wanted and level in store.layers():
-            frame = store.read(level)
-            if "name" in frame:
-                named = frame.dropna(subset=["name"])
-                known |= dict(zip(named["code"], named["name"], strict=True))
+            named = read_columns(store, level, ["code", "name"], known=["name"])
+            known |= dict(zip(named["code"], named["name"], strict=True))
     return known
 
 
@@ -222,9 +242,8 @@ def _gaps(store: Any, kind: str) -> pd.DataFrame:
             made["closing_x"].to_numpy(dtype="float64"), made["closing_y"].to_numpy(dtype="float64")
         )
     if "nearest" in made and "facilities" in store.layers():
-        own = store.read("facilities")
-        names = own.dropna(subset=["name"]) if "name" in own else own.iloc[:0]
-        made["nearest_name"] = made["nearest"].map(dict(zip(names["code"], names.get("name", []), strict=True)))
+        names = read_columns(store, "facilities", ["code", "name"], known=["name"])
+        made["nearest_name"] = made["nearest"].map(dict(zip(names["code"], names["name"], strict=True)))
     return made
 
 

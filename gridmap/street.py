@@ -46,7 +46,7 @@ class Reads(Protocol):
 
     def columns(
         self, name: str, columns: Sequence[str], *, within: Sequence[str] = ..., as_of: date | None = ...,
-        without: Sequence[str] = ...,
+        without: Sequence[str] = ..., only: Mapping[str, Sequence[str]] | None = ...,
     ) -> pd.DataFrame: ...  # fmt: skip
 
     def tally(
@@ -137,8 +137,7 @@ def coverage_gaps(seen: Reads, within: Sequence[str], titles: Mapping[str, tuple
     if rows.empty:
         return []
     homes = seen.columns("micro_grids", ["code", "buildings"], within=within)
-    bare = seen.columns("coverage", ["micro_grid", "kind", "status"], within=within)
-    bare = bare[bare["status"] == "gap"]
+    bare = seen.columns("coverage", ["micro_grid", "kind"], within=within, only={"status": ["gap"]})
     bare = bare.assign(buildings=pd.to_numeric(bare["micro_grid"].map(homes.set_index("code")["buildings"])).fillna(0))
     standing = bare.groupby("kind")["buildings"].sum()
     told = []

@@ -217,14 +217,15 @@ class Seen:
         return self._store.count(name, within=self.within(within)) if self.sees(name) else 0
 
     def columns(
-        self, name: str, columns: Sequence[str], *, within: Sequence[str] = ("",), as_of: date | None = None,
-        codes: Sequence[str] | None = None, without: Sequence[str] = (),
-    ) -> pd.DataFrame:  # fmt: skip
-        """Some columns of a layer, without geometry, for figures; those that the user may not see are empty."""
+        self, name: str, columns: Sequence[str], *, within: Sequence[str] = ("",), **how: Any
+    ) -> pd.DataFrame:
+        """Some columns of a layer, without geometry, for figures; those that the user may not see are empty.
+
+        `how` is as for `gridmap.stores.tallies.columns_of`.
+        """
         if not self.sees(name):
             return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
-        areas = self.within(within)
-        found = columns_of(self._sql, name, columns, within=areas, as_of=as_of, codes=codes, without=without)
+        found = columns_of(self._sql, name, columns, within=self.within(within), **how)
         own = self._own_columns(name, found)
         return own.reindex(columns=list(columns))
 

@@ -7,12 +7,12 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import case, func, select
+from sqlalchemy import case, false, func, select
 
-from gridmap.stores.frames import to_frame
 from gridmap.stores.models import Kept, layer_table
 from gridmap.stores.scope import CODE_OF, starts_with, valid_on
 from gridmap.stores.sql_store import SqlStore
+from gridmap.stores.values import from_values
 from layers.errors import WrongCall
 from layers.schema import LAYERS
 
@@ -21,7 +21,8 @@ __all__ = ["columns_of", "tally"]
 
 def columns_of(
     store: SqlStore, layer: str, columns: Sequence[str], *, within: Sequence[str] = ("",), as_of: date | None = None,
-    codes: Sequence[str] | None = None, without: Sequence[str] = (),
+    codes: Sequence[str] | None = None, without: Sequence[str] = (), known: Sequence[str] = (),
+    only: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Some columns of a layer, without geometry, in the order of its codes; those that it lacks are empty.
 
@@ -37,8 +38,10 @@ def columns_of(
         As for `Store.read`, but rows of the past stay in the past.
     codes
         Only rows with these codes, a few hundred at most.
-    without
-        Only rows where these columns have no value.
+    without, known
+        Only rows where these columns have no value, and where those have one.
+    only
+        Column -> values, a few hundred at most: only rows that have one of them there.
     """
     with store.reading() as connection:
         found = _opened(store, connection, layer, within, as_of)
@@ -48,16 +51,27 @@ def columns_of(
         if codes is not None:
             conditions.append(table.c[kept["code"].column].in_(list(codes)))
         conditions += [table.c[kept[name].column].is_(None) for name in without if name in kept]
+        conditions += [table.c[kept[name].column].is_not(None) if name in kept else false() for name in known]
+        conditions += [
+            table.c[kept[name].column].in_(list(values)) if name in kept else false()
+            for name, values in (only or {}).items()
+        ]
         names = [name for name in columns if name in kept]
         query = select(*(table.c[kept[name].column] for name in names)).where(*conditions)
         first = LAYERS[layer].key[0]
         if first in kept:
             query = query.order_by(table.c[kept[first].column])
-        rows = connection.execute(query).all()
-        item = LAYERS[layer]
-        frame = to_frame(item, [kept[name] for name in names], rows, None, store.crs_of(connection))
-    missing = pd.Series(None, index=frame.index, dtype="object")
-    return pd.DataFrame({name: frame.get(name, missing) for name in columns})
+        cursor = connection.execute(query).cursor
+        assert cursor is not None, "a query answers with rows"
+        # as the database gives them: wrapping half a million rows takes longer than reading them
+        rows = cursor.fetchall()
+    values = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows and names else {}
+    index = pd.RangeIndex(len(rows))
+    return pd.DataFrame({
+        name: from_values(values.get(name, ()), kept[name].kind, f"column {name} of {layer}")
+        if name in kept else pd.Series(None, index=index, dtype="object")
+        for name in columns
+    }, index=index)  # fmt: skip
 
 
 def tally(

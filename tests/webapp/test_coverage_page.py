@@ -152,6 +152,25 @@ class Part:
         return self.frames[name]
 
 
+def test_a_few_columns_say_what_whole_layers_say(built: Path) -> None:
+    with open_store(built) as store:
+        frames = {name: store.read(name) for name in store.layers()}
+        whole = Part(frames, ("",))
+        whole.crs = store.crs
+        kinds = coverage_kinds(store)
+        assert kinds == coverage_kinds(whole) and len(kinds) > 3
+        for row in kinds:
+            quick, plain = coverage_of(store, row["kind"]), coverage_of(whole, row["kind"])
+            assert quick.kind == plain.kind == row and quick.norm == plain.norm and quick.needs == plain.needs
+            pd.testing.assert_frame_equal(quick.units, plain.units, check_dtype=False)
+            pd.testing.assert_frame_equal(quick.gaps, plain.gaps, check_dtype=False)
+            table = coverage_table(store, row["kind"])
+            pd.testing.assert_frame_equal(table, coverage_table(whole, row["kind"]), check_dtype=False)
+    units = plain.units
+    levels = frames["coverage_levels"]
+    assert len(units) == ((levels["kind"] == row["kind"]) & (levels["level"] != "districts")).sum()
+
+
 def test_two_areas_of_one_person_are_added_up(built: Path) -> None:
     with open_store(built) as store:
         levels = store.read("coverage_levels")

@@ -42,6 +42,22 @@ def _one(kind: str) -> str:
     })  # fmt: skip
 
 
+def _shown(kind: str) -> str:
+    """Of a kind what the page shows: the first rows of each table, and how many there are."""
+    told = json.loads(kept_text(f"coverage {kind}", lambda: _one(kind)))
+    by_level: dict[str, list[Any]] = {name: [] for name in UNITS}
+    for row in told.pop("units"):
+        by_level[row["level"]].append(row)
+    gaps = told.pop("gaps")
+    for gap in gaps[:_MOST_GAPS]:
+        if gap.get("lon") is not None:
+            gap["step"] = Step(what="add", name=kind, place=(gap["lon"], gap["lat"])).text()
+    return _json({
+        **told, "gaps": gaps[:_MOST_GAPS], "n_gaps": len(gaps),
+        "tables": {name: {"rows": rows[:_MOST], "n_rows": len(rows)} for name, rows in by_level.items() if rows},
+    })  # fmt: skip
+
+
 @bp.get("/coverage")
 @needs("coverage.view")
 def show() -> ResponseReturnValue:
@@ -49,15 +65,12 @@ def show() -> ResponseReturnValue:
     kinds = json.loads(kept_text("coverage kinds", _kinds))
     kind, told, level = request.args.get("kind", ""), None, ""
     if kind:
-        told = json.loads(kept_text(f"coverage {kind}", lambda: _one(kind)))
-        present = [name for name in UNITS if any(row["level"] == name for row in told["units"])]
+        told = json.loads(kept_text(f"coverage page {kind}", lambda: _shown(kind)))
+        tables = told.pop("tables")
+        present = list(tables)
         level = request.args.get("level", "")
         level = level if level in present else next((name for name in ("communities", *present) if name in present), "")
-        told["levels"] = present
-        told["rows"] = [row for row in told["units"] if row["level"] == level]
-        for gap in told["gaps"]:
-            if gap.get("lon") is not None:
-                gap["step"] = Step(what="add", name=kind, place=(gap["lon"], gap["lat"])).text()
+        told |= {"levels": present, "rows": [], "n_rows": 0, **tables.get(level, {})}
     seen = get_seen()
     meta = seen.meta()
     known = [row for row in kinds if row["households"] > row["unknown"]]
@@ -67,7 +80,7 @@ def show() -> ResponseReturnValue:
     page = render_template(
         "coverage.html", parts=parts, city=meta.get("name", ""), made=made_at(meta),
         lived=lived_in(seen), kinds=kinds, kind=kind, told=told,
-        level=level, most=_MOST, most_gaps=_MOST_GAPS, user=get_user(),
+        level=level, user=get_user(),
         known=known, drawn=drawn,
         unknown=[row for row in kinds if row["households"] <= row["unknown"]],
     )

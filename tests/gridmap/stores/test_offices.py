@@ -70,6 +70,13 @@ def test_counts_come_straight_from_the_database(office: str, town: dict[str, Any
         plain = columns_of(store, "micro_grids", ["code", "households", "missing"], within=[codes[2][:15]])
         assert plain["households"].tolist() == [30, 40] and plain["missing"].isna().all()
         assert columns_of(store, "micro_grids", ["code"], codes=[codes[1]])["code"].tolist() == [codes[1]]
+        every = columns_of(store, "micro_grids", ["code", "name", "households"])
+        picked = columns_of(store, "micro_grids", ["code"], only={"code": codes[1:], "households": ["30", "40"]})
+        assert picked["code"].tolist() == every.loc[every["households"].isin([30, 40]), "code"].tolist()
+        assert columns_of(store, "incidents", ["code"], known=["status"])["code"].tolist() == ["E0", "E1", "E2", "E4"]
+        assert columns_of(store, "incidents", ["code"], known=["reported_at"], without=["status"]).empty
+        assert columns_of(store, "micro_grids", ["code"], known=["colour"]).empty
+        assert columns_of(store, "micro_grids", ["code"], only={"colour": ["red"]}).empty
         staff = columns_of(store, "staff", ["name"], as_of=date(2023, 1, 1))
         assert staff["name"].tolist() == ["李"]
         with pytest.raises(WrongCall, match="no column"):
