@@ -13,6 +13,7 @@ import pandas as pd
 
 from gridmap.measures import equity_table, hot_spots, lorenz, say_equity
 from gridmap.norms import Norms, load_norms
+from gridmap.plain_columns import distinct_rows, read_columns
 from layers.errors import MissingLayer, WrongCall
 from layers.schema import NEEDS
 
@@ -98,27 +99,37 @@ def measure_equity(
     WrongCall
         For a kind without coverage.
     """
-    covered, units = _read(store)
-    asked = sorted(set(kinds) or set(covered["kind"]))
-    unknown = [kind for kind in asked if kind not in set(covered["kind"])]
-    if unknown:
+    held = distinct_rows(store, "coverage", ["kind", "verified"])
+    present = set(held["kind"])
+    asked = sorted(set(kinds) or present)
+    unknown = [kind for kind in asked if kind not in present]
+    if unknown and present:
         raise WrongCall(f"there is no coverage of {unknown[0]!r}; compute it with gridmap cover")
+    covered = read_columns(store, "coverage", ["micro_grid", "kind", "coverage"], known=["coverage"])
+    units = read_columns(store, "micro_grids", ["code", "households", *_NEEDS])
+    if not present or not len(units):
+        raise MissingLayer("there is no coverage here; compute it with gridmap cover")
+    if not len(covered):
+        raise MissingLayer("no household's coverage is known here; see what the map lacks in the layer completeness")
     covered = covered[covered["kind"].isin(asked)]
     table = equity_table(covered, units, needs=_NEEDS)
     homes = units.set_index("code")["households"]
+    covered = covered.sort_values("micro_grid", kind="stable", ignore_index=True)
+    weight = pd.to_numeric(homes.reindex(covered["micro_grid"])).to_numpy(dtype="float64", na_value=0.0)
+    share = covered["coverage"].to_numpy(dtype="float64")
+    rows = covered.groupby("kind").indices
     curves = {}
     for kind in table.loc[table["group"] == "households", "kind"]:
-        part = covered[covered["kind"] == kind].sort_values("micro_grid")
-        weight = pd.to_numeric(homes.reindex(part["micro_grid"])).to_numpy(dtype="float64", na_value=0.0)
-        curve = lorenz(part["coverage"].to_numpy(dtype="float64", na_value=float("nan")), weight)
+        curve = lorenz(share[rows[kind]], weight[rows[kind]])
         step = max(1, len(curve) // points)
         curves[str(kind)] = pd.concat([curve.iloc[::step], curve.iloc[-1:]]).drop_duplicates(ignore_index=True)
-    communities = store.read("communities")
+    communities = read_columns(store, "communities", ["code", "name"], known=["name"])
     names = {
-        str(row.code): row.name_ for row in communities.rename(columns={"name": "name_"}).itertuples()
-        if isinstance(getattr(row, "name_", None), str)
-    } if len(communities) else {}  # fmt: skip
-    doubtful = covered.loc[~covered["verified"].fillna(False).astype(bool), "kind"]
+        str(code): name for code, name in zip(communities["code"], communities["name"], strict=True)
+        if isinstance(name, str)
+    }  # fmt: skip
+    verified = held["verified"].fillna(False).astype(bool)
+    doubtful = held.loc[~verified & held["kind"].isin(asked), "kind"]
     return Equity(
         table=table, curves=curves, names=names, titles=titles(load_norms(norms), asked),
         unverified=frozenset(map(str, doubtful)),
@@ -148,10 +159,13 @@ def find_hot_spots(store: Reads, kind: str, *, share: float = 0.05, seed: int = 
     WrongCall
         For a kind without coverage.
     """
-    covered, units = _read(store)
-    part = covered[covered["kind"] == kind].set_index("micro_grid")["coverage"]
-    if part.empty:
+    covered = read_columns(store, "coverage", ["micro_grid", "coverage"], only={"kind": [kind]})
+    units = store.read("micro_grids")
+    if not len(covered):
+        if not len(distinct_rows(store, "coverage", ["kind"])):
+            raise MissingLayer("there is no coverage here; compute it with gridmap cover")
         raise WrongCall(f"there is no coverage of {kind!r}; compute it with gridmap cover")
+    part = covered.set_index("micro_grid")["coverage"]
     assert isinstance(units, gpd.GeoDataFrame)
     areas = units.sort_values("code", ignore_index=True)
     values = pd.Series(pd.to_numeric(part.reindex(areas["code"])).to_numpy(dtype="float64", na_value=float("nan")))
@@ -184,12 +198,3 @@ def draw_lorenz(curve: pd.DataFrame, *, side: int = 220) -> str:
         f'stroke-dasharray="4 3"/><polyline points="{spots}" fill="none" stroke="#b3261e" stroke-width="2"/></svg>'
     )
 
-
-def _read(store: Reads) -> tuple[pd.DataFrame, pd.DataFrame]:
-    covered, units = store.read("coverage"), store.read("micro_grids")
-    if not len(covered) or not len(units):
-        raise MissingLayer("there is no coverage here; compute it with gridmap cover")
-    known = covered["coverage"].notna()
-    if not known.any():
-        raise MissingLayer("no household's coverage is known here; see what the map lacks in the layer completeness")
-    return covered, units

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from gridmap.stores.sql_store import SqlStore
-from gridmap.stores.tallies import columns_of
+from gridmap.stores.tallies import columns_of, tally
 
-__all__ = ["read_columns"]
+__all__ = ["distinct_rows", "read_columns"]
 
 
 def read_columns(
@@ -36,8 +36,8 @@ def read_columns(
     --------
     >>> class Kept:
     ...     def read(self, layer): return pd.DataFrame({"code": ["1", "2"], "kind": ["park", None], "area": [3.0, 4.0]})
-    >>> read_columns(Kept(), "green", ["code", "colour"], known=["kind"]).values.tolist()
-    [['1', None]]
+    >>> read_columns(Kept(), "green", ["area", "code"], known=["kind"]).values.tolist()
+    [[3.0, '1']]
     """
     if isinstance(store, SqlStore):
         return columns_of(store, layer, columns, only=only, known=known)
@@ -51,4 +51,21 @@ def read_columns(
         kept &= frame[name].isin(list(values)) if name in frame else False
     own = frame[kept].reset_index(drop=True)
     missing = pd.Series(None, index=own.index, dtype="object")
-    return pd.DataFrame({name: own[name] if name in own else missing for name in columns}, index=own.index)
+    return pd.DataFrame({name: own.get(name, missing) for name in columns}, index=own.index)
+
+
+def distinct_rows(store: Any, layer: str, columns: Sequence[str]) -> pd.DataFrame:
+    """What different values some columns of a layer have together, counted by the database where there is one.
+
+    Examples
+    --------
+    >>> class Kept:
+    ...     def read(self, layer): return pd.DataFrame({"kind": ["park", "park", "square"], "area": [3.0, 4.0, 5.0]})
+    >>> distinct_rows(Kept(), "green", ["kind"])["kind"].tolist()
+    ['park', 'square']
+    """
+    if isinstance(store, SqlStore):
+        return tally(store, layer, columns)[list(columns)]
+    if hasattr(store, "tally"):
+        return pd.DataFrame(store.tally(layer, columns))[list(columns)]
+    return read_columns(store, layer, columns).drop_duplicates(ignore_index=True)

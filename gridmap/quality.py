@@ -16,7 +16,9 @@ import shapely
 from numpy.typing import NDArray
 
 from gridmap.micro_grids.obstacles import Feasible
+from gridmap.plain_columns import read_columns
 from gridmap.quality_levels import Level, bands_of_facts, bands_of_rows, levels_of, nearest_of, wish_of
+from gridmap.quality_shares import Shares, shares_by
 from gridmap.tiling import area_outside
 from layers.errors import MissingLayer
 
@@ -39,44 +41,6 @@ class Reads(Protocol):
 
     def meta(self) -> dict[str, str]:
         """Facts about the city."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shares:
-    """The figures of one area.
-
-    `micro_grids` are those that the band is for: where people live, and no special site. `special` are special sites,
-    `villages` settlements kept whole (both with people, counted apart when out of the band), `unpeopled` ground without
-    people. `in_band` is the share of `micro_grids` within the band, `in_wish` that of the `several` (several buildings,
-    entrances or floors) within target +-20 %; `deviation` the mean distance from the target over the target, `largest`
-    and `smallest` the households of the fullest and the emptiest. `connected` is the share that is one polygon,
-    `compactness` the mean of Polsby and Popper (1991), `on_lines` the share of the boundary inside the city that
-    follows streets and barriers, None where there is no such boundary. `nested` is the share that lies within its grid.
-    `out` counts what is out of the band, `silent` what of it says no reason, `missed` what of the `several` is in the
-    band and misses the wish.
-    """
-
-    code: str
-    name: str
-    households: int
-    residents: int | None
-    micro_grids: int
-    villages: int
-    special: int
-    unpeopled: int
-    in_band: float | None
-    several: int
-    in_wish: float | None
-    deviation: float | None
-    smallest: int | None
-    largest: int | None
-    connected: float
-    compactness: float | None
-    on_lines: float | None
-    nested: float
-    out: int
-    missed: int
-    silent: int
 
 
 @dataclass(frozen=True)
@@ -180,7 +144,7 @@ def measure_quality(store: Reads, *, whole: bool = True) -> Quality:
         raise MissingLayer("there are no micro-grids to measure; run gridmap build first")
     facts = store.meta()
     bands = bands_of_facts(facts)
-    buildings = store.read("buildings")
+    buildings = read_columns(store, "buildings", ["code", "micro_grid", "households"])
     levels = {level: store.read(level) for level in _NAMES.values()}
     table = _table(units, buildings, bands, levels["grids"])
     nested, by_level = _nested(table, levels)
@@ -198,7 +162,7 @@ def measure_quality(store: Reads, *, whole: bool = True) -> Quality:
         band=bands[""],
         bands={area: band for area, band in bands.items() if area},
         wish=(int(wish_low[0]), int(wish_high[0])),
-        city=_shares("", facts.get("name", ""), table, edges, np.ones(len(table), dtype=bool)),
+        city=_whole(facts.get("name", ""), table, edges),
         communities=_by(levels["communities"], 12, table, edges),
         grids=_by(levels["grids"], 15, table, edges),
         nested=nested,
@@ -323,61 +287,22 @@ def _by(frame: pd.DataFrame, digits: int, table: gpd.GeoDataFrame, edges: _Edges
     prefix = table["code"].str[:digits].to_numpy()
     codes, number = np.unique(prefix.astype(str), return_inverse=True)
     # Boundary by the unit on its left and on its right, each side counts.
-    rows = np.argsort(number, kind="stable")
-    begin = np.searchsorted(number[rows], np.arange(len(codes) + 1))
     sides = [np.bincount(number[side], weights=values, minlength=len(codes)) for side in (edges.left, edges.right)
              for values in (edges.length, edges.on_line)]
     inner = number[edges.left] == number[edges.right]
     both = [np.bincount(number[edges.left[inner]], weights=values[inner], minlength=len(codes))
             for values in (edges.length, edges.on_line)]
     length, on_line = sides[0] + sides[2] - both[0], sides[1] + sides[3] - both[1]
-    made = []
-    for position, code in enumerate(codes.tolist()):
-        part = table.iloc[rows[begin[position] : begin[position + 1]]]
-        share = on_line[position] / length[position] if length[position] > 0 else None
-        made.append(_figures(code, str(names.get(code) or code), part, share))
-    return tuple(made)
+    share = np.divide(on_line, length, out=np.full(len(codes), np.nan), where=length > 0)
+    found = codes.tolist()
+    return shares_by(found, [str(names.get(code) or code) for code in found], number, table, share)
 
 
-def _shares(
-    code: str, name: str, table: gpd.GeoDataFrame, edges: _Edges, inside: NDArray[np.bool_]
-) -> Shares:
+def _whole(name: str, table: gpd.GeoDataFrame, edges: _Edges) -> Shares:
+    """Figures of everything."""
     total = float(edges.length.sum())
-    share = float(edges.on_line.sum()) / total if total > 0 else None
-    return _figures(code, name, table[inside], share)
-
-
-def _figures(code: str, name: str, part: pd.DataFrame, on_lines: float | None) -> Shares:
-    counted, several = part[part["counted"]], part[part["several"]]
-    drawn = part[part["drawn"]]
-    people = part["residents"].sum(min_count=1) if "residents" in part else None
-
-    def mean(values: pd.Series) -> float | None:
-        return round(float(values.mean()), 4) if len(values) else None
-
-    return Shares(
-        code=code,
-        name=name,
-        households=int(part["households"].sum()),
-        residents=None if people is None or pd.isna(people) else int(people),
-        micro_grids=len(counted),
-        villages=int(part["village"].sum()),
-        special=int(part["special"].sum()),
-        unpeopled=int((~part["lived"]).sum()),
-        in_band=mean(counted["holds"]),
-        several=len(several),
-        in_wish=mean(several["wished"]),
-        deviation=mean(counted["off"]),
-        smallest=int(counted["households"].min()) if len(counted) else None,
-        largest=int(counted["households"].max()) if len(counted) else None,
-        connected=round(float(part["one"].mean()), 4),
-        compactness=mean(drawn.loc[drawn["lived"], "round"]),
-        on_lines=None if on_lines is None else round(on_lines, 4),
-        nested=round(float(part["nested"].mean()), 4),
-        out=int((part["lived"] & ~part["holds"]).sum()),
-        missed=int(part["missed"].sum()),
-        silent=int(part["silent"].sum()),
-    )
+    share = float(edges.on_line.sum()) / total if total > 0 else np.nan
+    return shares_by([""], [name], np.zeros(len(table), dtype=np.intp), table, np.array([share]))[0]
 
 
 def _inside(geometry: NDArray[np.object_], parent: pd.Series, parents: pd.DataFrame) -> NDArray[np.bool_]:

@@ -22,7 +22,8 @@ DEEDS = (
     "gridmap.import_preview", "gridmap.osm_households", "gridmap.uploads", "gridmap.upload_reading",
     "gridmap.desk", "gridmap.desk_moves", "gridmap.desk_settle", "gridmap.photos",
     "gridmap.audit", "gridmap.export_jobs", "gridmap.street", "gridmap.placing", "gridmap.roster",
-    "gridmap.city_norms", "gridmap.city_settings", "gridmap.storage", "gridmap.of_today",
+    "gridmap.city_norms", "gridmap.city_settings", "gridmap.storage", "gridmap.of_today", "gridmap.plain_columns",
+    "gridmap.quality_shares",
 )  # fmt: skip
 
 #: A room under the left folder imports none of these.

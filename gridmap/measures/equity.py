@@ -91,7 +91,7 @@ def theil(
         return math.nan, math.nan, math.nan
     labels = np.zeros(len(value), dtype=np.intp)
     if groups is not None:
-        labels = pd.factorize(np.asarray(groups, dtype=object)[keep])[0]
+        labels = pd.factorize(np.asarray(groups)[keep])[0]
     share = value * weight / whole
     total = float(_xlog(share, value / (whole / people)).sum())
     have, heads = np.bincount(labels, value * weight), np.bincount(labels, weight)
@@ -138,27 +138,38 @@ def equity_table(
         missing = [column for column in wanted if column not in frame]
         if missing:
             raise WrongCall(f"{name} have no column {missing[0]!r}; give the table as gridmap cover makes it")
-    units = micro_grids.set_index("code")
+    units = micro_grids.sort_values("code", kind="stable", ignore_index=True)
     groups = [group for group in ("households", *needs) if group in units]
+    counts = {
+        group: pd.to_numeric(units[group]).to_numpy(dtype="float64", na_value=np.nan) for group in groups
+    }
+    # numbers in place of codes: kinds and communities in their order, rows by kind and then by unit
+    community, communities = pd.factorize(units["code"].astype("object").str[:12])
+    kind, kinds = pd.factorize(coverage["kind"].astype("object"), sort=True)
+    place = pd.Index(units["code"].astype("object")).get_indexer(pd.Index(coverage["micro_grid"].astype("object")))
+    share = coverage["coverage"].to_numpy(dtype="float64", na_value=np.nan)
+    known = np.flatnonzero(np.isfinite(share) & (kind >= 0) & (place >= 0))
+    known = known[np.lexsort((place[known], kind[known]))]
+    begin = np.searchsorted(kind[known], np.arange(len(kinds) + 1))
     rows = []
-    for kind, part in coverage.sort_values(["kind", "micro_grid"]).groupby("kind", sort=True):
-        share = part["coverage"].to_numpy(dtype="float64", na_value=np.nan)
-        known = np.isfinite(share)
-        community = part["micro_grid"].str[:12].to_numpy(dtype=object)
+    for number, name in enumerate(kinds):
+        own = known[begin[number] : begin[number + 1]]
         for group in groups:
-            people = pd.to_numeric(units[group].reindex(part["micro_grid"])).to_numpy(dtype="float64", na_value=0.0)
-            use = known & (people > 0)
+            people = counts[group][place[own]]
+            use = people > 0
             if not use.any():
                 continue
-            total, between, _ = theil(share[use], people[use], community[use])
-            by = pd.DataFrame({"c": community[use], "p": people[use], "h": people[use] * share[use]})
-            by = by.groupby("c", sort=True).sum()
-            worst = by["h"] / by["p"]
+            weight, value, where = people[use], share[own][use], community[place[own]][use]
+            total, between, _ = theil(value, weight, where)
+            heads = np.bincount(where, weight)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                served = np.where(heads > 0, np.bincount(where, weight * value) / heads, np.inf)
+            worst = int(served.argmin())
             rows.append({
-                "kind": kind, "group": group, "people": float(people[use].sum()),
-                "covered": float((people * np.nan_to_num(share))[use].sum() / people[use].sum()),
-                "gini": gini(share[use], people[use]), "theil": total, "theil_between": between,
-                "worst_community": worst.idxmin(), "worst": float(worst.min()),
+                "kind": name, "group": group, "people": float(weight.sum()),
+                "covered": float((weight * value).sum() / weight.sum()),
+                "gini": gini(value, weight), "theil": total, "theil_between": between,
+                "worst_community": communities[worst], "worst": float(served[worst]),
             })  # fmt: skip
     columns = ["kind", "group", "people", "covered", "gini", "theil", "theil_between", "worst_community", "worst"]
     return pd.DataFrame(rows, columns=columns)

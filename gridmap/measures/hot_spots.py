@@ -13,6 +13,9 @@ from layers.errors import WrongCall
 
 __all__ = ["hot_spots", "neighbours"]
 
+#: Areas that are compared with chance at once: more would leave the processor's cache.
+_TOGETHER = 16
+
 
 def neighbours(areas: gpd.GeoDataFrame) -> csr_array:
     """Which areas share more than a point of border: ones, symmetric, in the order of rows.
@@ -29,12 +32,31 @@ def neighbours(areas: gpd.GeoDataFrame) -> csr_array:
     one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     apart = one < other
     one, other = one[apart], other[apart]
-    common = shapely.intersection(shapes[one], shapes[other])
-    lines = shapely.get_dimensions(common) >= 1
+    # most neighbours have a whole segment in common, which is found at once; the others are laid over each other
+    lines = np.isin(one * len(shapes) + other, _common_segments(shapes))
+    rest = np.flatnonzero(~lines)
+    common = shapely.intersection(shapes[one[rest]], shapes[other[rest]])
+    lines[rest] = shapely.get_dimensions(common) >= 1
     one, other = one[lines], other[lines]
     ones = np.ones(2 * len(one))
     pairs = (np.concatenate([one, other]), np.concatenate([other, one]))
     return csr_array(coo_array((ones, pairs), shape=(len(shapes), len(shapes))))
+
+
+def _common_segments(shapes: np.ndarray) -> np.ndarray:
+    """Pairs of areas with a segment of their outlines in common, node by node, as `smaller * n + larger`."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    same = (ring[1:] == ring[:-1]) & (points[1:] != points[:-1]).any(axis=1)
+    start, end, area = points[:-1][same], points[1:][same], owner[part[ring[:-1][same]]]
+    swap = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))
+    ends = np.hstack([np.where(swap[:, None], end, start), np.where(swap[:, None], start, end)])
+    order = np.lexsort(ends.T[::-1])
+    ends, area = ends[order], area[order]
+    twice = np.flatnonzero((ends[1:] == ends[:-1]).all(axis=1))
+    low, high = np.minimum(area[twice], area[twice + 1]), np.maximum(area[twice], area[twice + 1])
+    return np.unique(low * len(shapes) + high)
 
 
 def hot_spots(
@@ -126,11 +148,13 @@ def _pseudo_p(z: np.ndarray, lag: np.ndarray, degree: np.ndarray, draws: int, se
     deals = np.argsort(rng.random((draws, len(z) - 1)), axis=1)[:, :most] if len(z) < 3000 else rng.integers(
         0, len(z) - 1, (draws, most)
     )
-    for at in range(len(z)):  # one area at a time: the others without it
-        if not degree[at]:
-            continue
-        hand = deals[:, : degree[at]]
-        dealt = z[hand + (hand >= at)].mean(axis=1)
-        larger = int((dealt >= lag[at]).sum())
-        p[at] = (min(larger, draws - larger) + 1) / (draws + 1)
+    for size in np.unique(degree[degree > 0]):
+        hand = deals[:, :size]
+        areas = np.flatnonzero(degree == size)
+        for begin in range(0, len(areas), _TOGETHER):
+            some = areas[begin : begin + _TOGETHER, None, None]
+            # the others without the area itself
+            dealt = z[hand + (hand >= some)].mean(axis=2)
+            larger = (dealt >= lag[some[:, 0]]).sum(axis=1)
+            p[some.ravel()] = (np.minimum(larger, draws - larger) + 1) / (draws + 1)
     return p

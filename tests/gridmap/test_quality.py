@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -13,6 +14,7 @@ from shapely import box
 
 from gridmap.micro_grids.band import Band
 from gridmap.quality import Quality, measure_quality
+from gridmap.quality_shares import Shares, shares_by
 from gridmap.stores import create_store
 from layers.errors import MissingLayer
 
@@ -144,3 +146,40 @@ def test_grids_and_communities_stand_beside_their_bands(tmp_path: Path) -> None:
     assert level.deviation == pytest.approx((23 + 280) / 400 / 2, abs=1e-4)
     assert quality.level_exceptions["reason_zh"].tolist() == ["户数不足"]
     assert any(OTHER in line and "no more" in line for line in quality.sentences())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_figures_of_many_areas_at_once_are_those_of_each_by_itself(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, flags = 60, ("counted", "several", "lived", "holds", "wished", "missed", "village", "special", "one", "drawn",
+                       "nested", "silent")  # fmt: skip
+    table = pd.DataFrame({name: rng.random(rows) < 0.6 for name in flags})
+    table["households"] = rng.integers(0, 50, rows)
+    table["residents"] = pd.array([None if n < 40 else int(n) for n in rng.integers(0, 99, rows)], dtype="Int64")
+    table["off"], table["round"] = rng.random(rows), rng.random(rows)
+    number = rng.permutation(np.r_[0:12, rng.integers(0, 12, rows - 12)])
+    table.loc[number == 3, ["counted", "several", "drawn"]] = False
+    table.loc[number == 4, "residents"] = None
+    lines = np.where(np.arange(12) == 5, np.nan, rng.random(12))
+    found = shares_by([f"A{n}" for n in range(12)], [f"n{n}" for n in range(12)], number, table, lines)
+
+    def mean(values: pd.Series) -> float | None:
+        return round(float(values.mean()), 4) if len(values) else None
+
+    for at, told in enumerate(found):
+        part = table[number == at]
+        counted, several = part[part["counted"]], part[part["several"]]
+        people = part["residents"].sum(min_count=1)
+        assert told == Shares(
+            code=f"A{at}", name=f"n{at}", households=int(part["households"].sum()),
+            residents=None if pd.isna(people) else int(people), micro_grids=len(counted),
+            villages=int(part["village"].sum()), special=int(part["special"].sum()),
+            unpeopled=int((~part["lived"]).sum()), in_band=mean(counted["holds"]), several=len(several),
+            in_wish=mean(several["wished"]), deviation=mean(counted["off"]),
+            smallest=int(counted["households"].min()) if len(counted) else None,
+            largest=int(counted["households"].max()) if len(counted) else None,
+            connected=mean(part["one"]), compactness=mean(part.loc[part["drawn"] & part["lived"], "round"]),
+            on_lines=None if at == 5 else round(float(lines[at]), 4), nested=mean(part["nested"]),
+            out=int((part["lived"] & ~part["holds"]).sum()), missed=int(part["missed"].sum()),
+            silent=int(part["silent"].sum()),
+        )  # fmt: skip

@@ -68,6 +68,44 @@ def test_the_table_and_the_page_tell_who_has_least():
     assert "unevenly spread" in say_equity(table.reset_index(), titles={}, lang="en")
 
 
+@given(st.integers(0, 10_000))
+def test_the_table_is_what_each_row_says_by_itself(seed):
+    rng = np.random.default_rng(seed)
+    codes = [f"33048300100{community}001{n:03d}" for community in (1, 2, 3) for n in range(3)]
+    units = pd.DataFrame({"code": codes, "households": pd.array(rng.integers(0, 9, 9), dtype="Int64")}).sample(
+        frac=1, random_state=seed
+    )
+    units["aged_80"] = pd.array([None if n < 2 else int(n) for n in rng.integers(0, 6, 9)], dtype="Int64")
+    rows = pd.DataFrame({
+        "micro_grid": np.tile([*codes[1:], "330483999001001001"], 2), "kind": np.repeat(["park", "canteen"], 9),
+        "coverage": np.where(rng.random(18) < 0.3, np.nan, rng.integers(0, 4, 18) / 3),
+    }).sample(frac=1, random_state=seed)  # fmt: skip
+    told = {(row["kind"], row["group"]): row for row in equity_table(rows, units).to_dict("records")}
+    count = 0
+    for kind in ("canteen", "park"):
+        for group in ("households", "aged_80"):
+            joined = rows[rows["kind"] == kind].merge(units, left_on="micro_grid", right_on="code").dropna(
+                subset=["coverage", group]
+            )
+            joined = joined[joined[group] > 0].sort_values("code")
+            if joined.empty:
+                assert (kind, group) not in told
+                continue
+            count += 1
+            row, people = told[kind, group], joined[group].astype(float)
+            assert row["people"] == people.sum()
+            assert row["covered"] == pytest.approx((people * joined["coverage"]).sum() / people.sum())
+            assert row["gini"] == pytest.approx(gini(joined["coverage"], people), nan_ok=True)
+            total, between, _ = theil(joined["coverage"], people, joined["code"].str[:12])
+            assert row["theil"] == pytest.approx(total, nan_ok=True)
+            assert row["theil_between"] == pytest.approx(between, nan_ok=True)
+            by = (people * joined["coverage"]).groupby(joined["code"].str[:12]).sum() / people.groupby(
+                joined["code"].str[:12]
+            ).sum()
+            assert row["worst"] == pytest.approx(by.min()) and by[row["worst_community"]] == pytest.approx(by.min())
+    assert len(told) == count
+
+
 def test_wrong_calls():
     with pytest.raises(WrongCall, match="one number a unit"):
         gini([1, 2], [1])

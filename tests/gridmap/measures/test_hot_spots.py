@@ -8,9 +8,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from shapely import box
+from shapely import box, union_all
 
 from gridmap.measures import hot_spots, neighbours
+from gridmap.measures.hot_spots import _pseudo_p
 from layers.errors import WrongCall
 
 
@@ -45,6 +46,39 @@ def test_statistics_equal_esda(squares, values):
     assert ours["gi_star"].to_numpy() == pytest.approx(gi.Zs, rel=1e-9)
     # chance differs from draw to draw, by the error of a share in 999 draws
     assert np.abs(ours["p_moran"].to_numpy() - moran.p_sim).max() < 0.08
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_neighbours_are_those_whose_common_ground_is_more_than_points(seed):
+    # boxes that touch at corners, along whole and half sides, lie over each other, twice the same
+    rng = np.random.default_rng(seed)
+    corner, side = rng.integers(0, 5, (30, 2)), rng.integers(1, 4, (30, 2))
+    shapes = box(*corner.T, *(corner + side).T)
+    shapes[:3] = shapes[3:6]
+    shapes[7] = union_all([box(8, 8, 9, 9), box(10, 10, 11, 11), box(9, 0, 10, 1)])
+    shapes[8], shapes[9] = box(9, 8, 10, 9), box(11, 11, 12, 12)
+    plain = [[float(a != b and shapes[a].intersection(shapes[b]).length > 0) for b in range(30)] for a in range(30)]
+    assert neighbours(gpd.GeoDataFrame(geometry=shapes)).toarray().tolist() == plain
+
+
+@pytest.mark.parametrize("count", [25, 3100])  # few areas are dealt otherwise than many
+def test_chance_is_that_of_one_area_after_the_other(count):
+    rng = np.random.default_rng(count)
+    z, degree = rng.normal(size=count), rng.integers(0, 7, count)
+    lag, seed, draws = rng.normal(size=count), 5, 99
+    own = np.random.default_rng(seed)
+    if count < 3000:
+        deals = np.argsort(own.random((draws, count - 1)), axis=1)[:, : degree.max()]
+    else:
+        deals = own.integers(0, count - 1, (draws, degree.max()))
+    found = _pseudo_p(z, lag, degree, draws, seed)
+    for at in range(count):
+        if not degree[at]:
+            assert found[at] == 1
+            continue
+        others = np.delete(z, at)
+        larger = int((others[deals[:, : degree[at]]].mean(axis=1) >= lag[at]).sum())
+        assert found[at] == (min(larger, draws - larger) + 1) / (draws + 1)
 
 
 def test_a_hollow_is_found_and_noise_is_not(squares, values):
