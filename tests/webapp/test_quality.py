@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
+import re
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.webapp.small_city import CODES
+from webapp.replies import Kept
 
 
 def test_the_page_shows_the_figures_of_what_one_may_see(clients: dict[str, FlaskClient]) -> None:
@@ -34,10 +37,40 @@ def test_the_page_has_every_figure_of_the_report(clients: dict[str, FlaskClient]
         ("zh", ["平均偏差", "连成一片", "紧凑度", "沿街道屏障", "逐级包含", "户数一致", "由多块组成", "社区与网格"]),
         ("en", ["Mean deviation", "In one piece", "On streets and barriers", "Nested", "Households agree"]),
     ):
-        page = clients["admin"].get(f"/quality?lang={lang}").text
+        page = clients["admin"].get(f"/quality?list=grids&lang={lang}").text
         assert [word for word in words if word not in page] == []
         sentence = told["nearest"][0]["sentence_zh" if lang == "zh" else "sentence"]
         assert (sentence in html.unescape(page)) == bool(told["nearest"][0]["obstacles"])
     columns = {name for item in told["communities"] for name in item}
     named = {"in_band", "deviation", "connected", "compactness", "on_lines", "nested", "out", "silent", "missed"}
     assert columns >= named
+
+
+LISTS = ("exceptions", "missed", "level_exceptions", "communities", "grids")
+
+
+def test_lists_are_read_page_by_page(clients: dict[str, FlaskClient], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = clients["admin"].get("/quality.json").get_json()
+    told["exceptions"] = [row for row in told["exceptions"] if row["households"] > 0]
+    assert len(told["grids"]) == 4 and told["exceptions"]
+    monkeypatch.setattr("webapp.views.quality._ROWS", 3)
+    clients["admin"].application.extensions["kept"] = Kept(1 << 20)  # pages of another length are other pages
+    for name in LISTS:
+        found: list[str] = []
+        for number in range(1, 1 + max(1, -(-len(told[name]) // 3))):
+            page = clients["admin"].get(f"/quality?list={name}&page={number}&lang=en").text
+            table = page[page.index('id="list"') :]
+            found += re.findall(r'<(?:span|td) class="gw-code">(?:<a [^>]*>)?(\d+)<', table)
+            assert f'<a href="/quality?list={name}#list" aria-current="true">' in page
+        assert found == [row["code"] for row in told[name]]
+    # the first list, where another was asked for that is none
+    assert 'list=exceptions#list" aria-current' in clients["admin"].get("/quality?list=passwords").text
+    clients["admin"].application.extensions["kept"] = Kept(1 << 20)
+
+
+def test_an_office_pages_through_its_own_street_only(clients: dict[str, FlaskClient]) -> None:
+    clients["admin"].get("/quality?list=grids")
+    page = clients["street_office"].get("/quality?list=grids").text
+    assert re.findall(r'gw-code">(\d{15})<', page) == [
+        item["code"] for item in clients["street_office"].get("/quality.json").get_json()["grids"]
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -33,14 +34,29 @@ def _made() -> str:
     told["titles"] = {kind: {"zh": zh, "en": en} for kind, (zh, en) in found.titles.items()}
     told["names"] = dict(found.names)
     told["pictures"] = {kind: draw_lorenz(curve) for kind, curve in found.curves.items()}
+    return _json(told)
+
+
+def _json(told: Any) -> str:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _figures() -> str:
+    """Without the curves, which are many numbers."""
+    told = json.loads(kept_text("equity", _made))
+    return _json({name: value for name, value in told.items() if name not in ("lorenz", "pictures")} if told else None)
+
+
+def _picture(kind: str) -> str:
+    told = json.loads(kept_text("equity", _made))
+    return str(told["pictures"][kind])
 
 
 @bp.get("/equity")
 @needs("equity.view")
 def show() -> ResponseReturnValue:
     """The page; `kind` chooses the curve and the clusters."""
-    told = json.loads(kept_text("equity", _made))
+    told = json.loads(kept_text("equity page", _figures))
     kind, spots, kinds, one = request.args.get("kind", ""), None, [], None
     if told:
         kinds = sorted(
@@ -55,11 +71,12 @@ def show() -> ResponseReturnValue:
     page = render_template(
         "equity.html", parts=city_parts(seen, measure=f"coverage:{kind}" if told else None),
         city=meta.get("name", ""), made=made_at(meta), lived=lived_in(seen),
-        told=told, kind=kind, kinds=kinds, one=one, spots=spots, most=_MOST,
+        told=told, kind=kind, kinds=kinds, one=one, spots=spots,
         words=told["words"][current()] if told else "",
         groups=[row for row in told["kinds"] if row["kind"] == kind and row["group"] != "households"] if told else [],
         # our own drawing of numbers, no text from the data in it
-        picture=Markup(told["pictures"][kind]) if told else "", user=get_user(),  # noqa: S704
+        picture=Markup(kept_text(f"equity picture {kind}", lambda: _picture(kind))) if told else "",  # noqa: S704
+        user=get_user(),
     )
     assert not outside_links(page), "the page must ask no other host"
     return page
@@ -76,5 +93,5 @@ def _spots(kind: str) -> str:
     found = find_hot_spots(get_seen(), kind)
     counts = {str(name): int(n) for name, n in found["cluster"].value_counts().items()}
     low = found[found["cluster"] == "low"].sort_values("gi_star")
-    rows = low[["code", "name", "households", "coverage", "gi_star"]].to_json(orient="records")
-    return json.dumps({"counts": counts, "low": json.loads(rows)})
+    rows = low[["code", "name", "households", "coverage"]].head(_MOST).to_json(orient="records")
+    return _json({"counts": counts, "rows": json.loads(rows), "codes": low["code"].tolist()})
