@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridmap.measures import equity_table, gini, lorenz, say_equity, theil
@@ -68,6 +68,7 @@ def test_the_table_and_the_page_tell_who_has_least():
     assert "unevenly spread" in say_equity(table.reset_index(), titles={}, lang="en")
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
 def test_the_table_is_what_each_row_says_by_itself(seed):
     rng = np.random.default_rng(seed)
