@@ -63,7 +63,7 @@ def _watched(quiet: bool, work: Callable[[Progress], Any], *, compiles: bool = F
 
 
 def _print_counts(counts: dict[str, int], title: str) -> None:
-    table = Table(title=title, show_header=False)
+    table = Table(title=title, show_header=False, min_width=min(len(title), 78))
     for name, count in counts.items():
         table.add_row(name, f"{count:,}")
     Console().print(table)
@@ -326,8 +326,18 @@ def user() -> None:
 def user_add(city: str, name: str, role: str, area: str, password: str) -> None:
     """Add the account NAME to CITY."""
     from gridmap.accounts import add_account
+    from gridmap.stores import open_store
+    from gridmap.stores.scope import LEVEL_OF
 
-    add_account(city, name, password=password, role=role, area=area)
+    account = add_account(city, name, password=password, role=role, area=area)
+    click.echo(f"{account.name} may log in as {role} of {account.area or 'the whole city'}")
+    with open_store(city) as store:
+        for code in filter(None, account.area.split(",")):
+            level = LEVEL_OF[len(code)]
+            known = sorted(map(str, store.read(level)["code"]))
+            if code not in known:
+                some = ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+                click.echo(f"gridmap: {city} has no unit {code}; its {level} are {some}", err=True)
 
 
 @user.command("list")

@@ -43,7 +43,13 @@ _TOML = """\
 name = "{name}"
 # 行政区划代码 / code of the district (6 digits), street (9) or community (12):
 # code = "510504001001"
-# 坐标基准 / datum of coordinates: wgs84 (GPS, OpenStreetMap), cgcs2000 (天地图, 测绘), gcj02 (高德, 腾讯), bd09 (百度)
+# 表格经纬度的坐标基准，选错会偏几百米到一公里多；GIS 文件以自带的坐标系为准，不受影响。
+# Datum of longitude and latitude in tables; a wrong one puts all some hundred metres off. GIS files say their own CRS.
+#   "gcj02"     高德、腾讯、微信 / AMap, Tencent, WeChat
+#   "bd09"      百度 / Baidu
+#   "cgcs2000"  天地图、测绘 / Tianditu, surveys
+#   "wgs84"     GPS, OpenStreetMap
+# 不确定？/ Not sure?  gridmap doctor facilities.csv buildings.gpkg --layer facilities --reference-layer buildings
 datum = "gcj02"
 # 投影 / metric CRS; found by the place if left out:
 # crs = "EPSG:4549"

@@ -257,14 +257,16 @@ def _discover(folder: Path, told: Mapping[str, Mapping[str, Any]], findings: Fin
             if path.resolve() not in named:
                 _tell_unread(findings, path, "it is a city that gridmap built, not input")
             continue
-        mine = _layer_named(path.stem)
+        mine, empty = _layer_named(path.stem), False
         if mine is not None:
             taken = [(mine, LayerSource(layer=mine, file=path))]
         elif suffix in _MANY_LAYERS:
-            taken = _inside(path, findings, quiet=path.resolve() in named)
+            taken, empty = _inside(path, findings, quiet=path.resolve() in named)
         else:
             taken = []
-        if not taken and path.resolve() not in named:
+        if not taken and empty and path.resolve() not in named:
+            findings.add("", "not_read", "nothing is filled in yet", "passed over", level="note", file=path)
+        elif not taken and path.resolve() not in named:
             _tell_unread(findings, path, "it is not named after a layer and holds none of such a name")
         for name, source in taken:
             if name in settled:
@@ -289,20 +291,22 @@ def _is_built(path: Path) -> bool:
         return False  # what it is instead, its reader says
 
 
-def _inside(path: Path, findings: Findings, *, quiet: bool) -> list[tuple[str, LayerSource]]:
-    """Layers of a file that are named after ours; empty sheets of a template do not count."""
+def _inside(path: Path, findings: Findings, *, quiet: bool) -> tuple[list[tuple[str, LayerSource]], bool]:
+    """Layers of a file that are named after ours, and whether there are such without a row; these do not count."""
     book = path.suffix.lower() in WORKBOOKS
     counts = sheets(path) if book else dict.fromkeys(source_layers(path), 2)
-    taken, others = [], []
+    taken, others, empty = [], [], False
     for inner, rows in counts.items():
         mine = _layer_named(inner)
         if mine is None:
             others.append(inner)
         elif rows >= 2:  # the heading and something below it
             taken.append((mine, LayerSource(layer=mine, file=path, source_layer=inner)))
+        else:
+            empty = True
     if taken and others and not quiet:
         _tell_unread(findings, path, f"of its layers {', '.join(others)} are not named after one of ours")
-    return taken
+    return taken, empty
 
 
 def _tell_unread(findings: Findings, path: Path, why: str, *, layer: str = "") -> None:

@@ -20,10 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from layers.errors import UnknownDatum, WrongCall
 from layers.mainland import in_mainland
 
-__all__ = ["DATUMS", "in_mainland", "metric_crs", "shift"]
+__all__ = ["CHOICES", "DATUMS", "in_mainland", "metric_crs", "shift"]
 
 #: Names that `shift` knows. bd09mc is Baidu's own Mercator in metres; all others are degrees.
 DATUMS = ("wgs84", "cgcs2000", "gcj02", "bd09", "bd09mc")
+#: The datums of degrees, and whose they are.
+CHOICES = "wgs84 (GPS, OpenStreetMap), cgcs2000 (Tianditu, surveys), gcj02 (AMap, Tencent), bd09 (Baidu)"
 
 Floats = NDArray[np.float64]
 Step = Callable[[Floats, Floats], tuple[Floats, Floats]]

@@ -16,6 +16,7 @@ __all__ = [
     "MissingLayer",
     "MoveNotAllowed",
     "NoChineseFont",
+    "NoDatum",
     "NotACity",
     "NotFound",
     "NotYourArea",
@@ -68,6 +69,14 @@ class MissingLayer(GridmapError):
 
 class UnknownDatum(GridmapError):
     """Coordinates whose datum nobody has named, or a datum name that does not exist."""
+
+
+class NoDatum(UnknownDatum):
+    """Coordinates of a file whose datum nobody has named; `what` says which file and coordinates."""
+
+    def __init__(self, what: str, choices: str) -> None:
+        super().__init__(f"{what} and no datum; say which it is, datum = one of {choices}")
+        self.what = what
 
 
 class CrsMismatch(GridmapError):

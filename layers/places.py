@@ -20,8 +20,8 @@ import shapely
 from numpy.typing import NDArray
 
 from layers.coordinates import as_degrees, as_pair, columns_by_value, projection_of
-from layers.datum import DATUMS, shift
-from layers.errors import BadSettings, CrsMismatch, UnknownDatum
+from layers.datum import CHOICES, shift
+from layers.errors import BadSettings, CrsMismatch, NoDatum
 from layers.findings import Findings
 from layers.headings import find_heading, normal
 from layers.rows import tell_rows
@@ -210,10 +210,7 @@ def places_of(
     if found is None or (len(found) == 1 and not _holds_places(table[found[0]])):
         return None
     if datum is None and crs is None:
-        raise UnknownDatum(
-            f"{file or 'the table'} has coordinates ({', '.join(map(str, found))}) and no datum; say which it is, "
-            f"datum = one of {', '.join(DATUMS)} (AMap and Tencent: gcj02, Baidu: bd09, GPS and OpenStreetMap: wgs84)"
-        )
+        raise NoDatum(f"{file or 'the table'} has coordinates ({', '.join(map(str, found))})", CHOICES)
     tell = _Tell(findings, layer, table["source_row"].reset_index(drop=True), file)
     table = table.reset_index(drop=True)
     kept = table.drop(columns=list(found))

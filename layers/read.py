@@ -16,6 +16,7 @@ import shapely
 from layers.cells import calm
 from layers.checks import codes_apart, order_columns
 from layers.city_file import CityFile, LayerSource, read_city_file
+from layers.city_sources import read_sources
 from layers.datum import DATUMS
 from layers.errors import BadSettings, UnknownDatum
 from layers.findings import Findings
@@ -24,7 +25,7 @@ from layers.gazetteer import place_by_address
 from layers.headings import check_mapping
 from layers.mending import mend_levels
 from layers.nesting import LEVELS, check_nesting
-from layers.one_file import Raw, crs_for, finish, mapping_of, metric_named, read_raw
+from layers.one_file import crs_for, finish, mapping_of, metric_named, read_raw
 from layers.schema import layer as layer_of
 from layers.tally import Tally, merge_same_rows
 
@@ -224,11 +225,7 @@ def read_city(folder: str | Path, *, progress: Callable[[str], None] | None = No
     """
     said = read_city_file(folder)
     findings = Findings(said.findings)
-    raws: list[tuple[LayerSource, Raw]] = []
-    for source in said.sources:
-        if progress is not None:
-            progress(f"{source.layer}: {source.file.name}")
-        raws.append((source, read_raw(source, said.datum, said.encoding, findings)))
+    raws = read_sources(said, findings, progress=progress)
     order = {name: number for number, name in enumerate([*LEVELS, "buildings"])}
     first = sorted(raws, key=lambda item: order.get(item[0].layer, len(order)))
     crs = metric_named(said.crs) if said.crs else crs_for([raw for _, raw in first])

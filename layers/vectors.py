@@ -23,9 +23,9 @@ import pyproj
 import shapely
 
 from layers.archives import ZIP_ERRORS, member_name
-from layers.datum import DATUMS
+from layers.datum import CHOICES, DATUMS
 from layers.drawings import closed_lines
-from layers.errors import BadFile, BadSettings, CrsMismatch, MissingLayer, UnknownDatum
+from layers.errors import BadFile, BadSettings, CrsMismatch, MissingLayer, NoDatum, UnknownDatum
 from layers.findings import Findings
 from layers.headings import normal
 from layers.places import shift_geometry
@@ -409,10 +409,7 @@ def place_vector(
             "again, or add the .prj of the shapefile"
         )
     if crs is None and said is None:
-        raise UnknownDatum(
-            f"{file} names no CRS; say which datum its degrees are in, datum = one of {', '.join(DATUMS)} "
-            "(AMap and Tencent: gcj02, Baidu: bd09, GPS and OpenStreetMap: wgs84)"
-        )
+        raise NoDatum(f"{file} names no CRS for its degrees", CHOICES)
     if degrees:
         frame = _swap_axes(frame, layer, findings, file)
     if crs is not None and any(word in str(crs.geodetic_crs).casefold() for word in _OLD_DATUMS):

@@ -83,11 +83,15 @@ def test_export_and_map_write_files_that_open(city: Path, tmp_path: Path, encodi
 def test_accounts_are_added_listed_and_disabled(city: Path) -> None:
     with_password = ["--password", "changjiang-7"]
     office = ["--role", "street_office", "--area", "990101001"]
-    assert run("user", "add", city, "wang", *office, *with_password).exit_code == 0
+    added = run("user", "add", city, "wang", *office, *with_password)
+    assert added.exit_code == 0 and "wang may log in as street_office of" in added.output
+    assert "no unit" not in added.output
+    elsewhere = run("user", "add", city, "li", "--role", "street_office", "--area", "330101001", *with_password)
+    assert elsewhere.exit_code == 0 and "no unit 330101001; its streets are 990101001" in elsewhere.output
     again = run("user", "add", city, "wang", "--role", "admin", *with_password)
     assert again.exit_code == 2 and "already" in again.output
     assert run("user", "disable", city, "wang").exit_code == 0
-    (account,) = json.loads(run("user", "list", city, "--json").output)
+    account = json.loads(run("user", "list", city, "--json").output)[-1]
     assert account == {"name": "wang", "role": "street_office", "area": "990101001", "active": False}
     assert run("user", "password", city, "nobody", *with_password).exit_code == 2
 

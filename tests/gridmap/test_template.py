@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import openpyxl
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from gridmap.cli import main
 from gridmap.norms import load_norms
 from gridmap.template import SHEETS, write_new
+from layers.datum import DATUMS, shift
 from layers.errors import WrongCall
 from layers.kinds import kind_words
 from layers.read import read_city
@@ -63,3 +65,19 @@ def test_nothing_is_replaced(tmp_path: Path) -> None:
         write_new(tmp_path)
     assert CliRunner().invoke(main, ["new", str(tmp_path)]).exit_code == 2
     assert CliRunner().invoke(main, ["new", str(tmp_path / "other")]).exit_code == 0
+
+
+def test_the_datum_is_written_with_its_choices_and_an_unfilled_workbook_is_nothing_odd(tmp_path: Path) -> None:
+    made = write_new(tmp_path / "new")
+    text = made.city_toml.read_text(encoding="utf-8")
+    above, _, _ = text.partition('\ndatum = "gcj02"\n')
+    assert set(re.findall(r'^#   "(\w+)" ', above, flags=re.M)) == set(DATUMS) - {"bd09mc"}
+    assert "gridmap doctor" in above
+    table = "名称,类别,经度,纬度\n桂花食堂,社区食堂,116.384,39.913\n"
+    (made.folder / "facilities.csv").write_text(table, encoding="utf-8")
+    city = read_city(made.folder)
+    lon, lat = shift(116.384, 39.913, source="gcj02", target="wgs84")
+    place = city.layers["facilities"].to_crs(4326).geometry.iloc[0]
+    assert (place.x, place.y) == pytest.approx((float(lon), float(lat)), abs=1e-8)
+    told = next(item for item in city.findings if item.file == "city.xlsx")
+    assert told.what == "nothing is filled in yet" and told.level == "note"
