@@ -143,7 +143,7 @@ class GeoPackage(SqlStore):
         run(f'DROP TABLE IF EXISTS "{rtree_name(name, GEOM)}"')
         connection.execute(CreateTable(table))
         self._fill(connection, ready, srid)
-        for statement in index_sql(ready.layer, f'"{name}"'):
+        for statement in index_sql(ready.layer, f'"{name}"', sqlite=True).values():
             run(statement)
         extent: Sequence[float | None] = (None,) * 4
         if ready.geometry is not None:

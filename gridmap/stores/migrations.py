@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pyproj
 from sqlalchemy import Connection, insert, inspect, select
 
-from gridmap.stores.models import index_columns, index_names, index_sql, layer_table
+from gridmap.stores.models import index_columns, index_sql, layer_table
 from gridmap.stores.sql_store import SqlStore, new_version
 from gridmap.stores.steps import STEPS, Step
 from layers.errors import NotACity, StoreTooNew, StoreTooOld
@@ -100,18 +100,22 @@ def migrate_store(store: SqlStore, steps: Sequence[Step] = STEPS) -> list[str]:
 
 def _make_indexes(store: SqlStore) -> bool:
     """Make the indexes that an older gridmap did not make: nothing breaks without them, but lists take longer."""
+    missing: list[str] = []
     with store.reading() as connection:
-        look, missing = inspect(connection), []
+        look, sqlite = inspect(connection), connection.dialect.name == "sqlite"
         for name, layer in LAYERS.items():
-            if len(wanted := set(index_names(layer))) > len(index_columns(layer)) and store.kept(connection, name):
+            if not (kept := store.kept(connection, name)):
+                continue
+            table = layer_table(layer, kept, schema=store.schema)
+            quoted = connection.dialect.identifier_preparer.format_table(table)
+            wanted = index_sql(layer, quoted, sqlite=sqlite)
+            if len(wanted) > len(index_columns(layer)):
                 have = {index["name"] for index in look.get_indexes(name, schema=store.schema)}
-                missing += [layer] if wanted - have else []
+                missing += [statement for index, statement in wanted.items() if index not in have]
     if missing:
         with store.transaction() as connection:
-            for layer in missing:
-                table = layer_table(layer, store.kept(connection, layer.name), schema=store.schema)
-                for statement in index_sql(layer, connection.dialect.identifier_preparer.format_table(table)):
-                    connection.exec_driver_sql(statement)
+            for statement in missing:
+                connection.exec_driver_sql(statement)
     return bool(missing)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.types import UserDefinedType
 from layers.schema import Layer
 
 __all__ = [
-    "FID", "GEOM", "Geometry", "Kept", "Kind", "control_tables", "index_columns", "index_names", "index_sql",
+    "FID", "GEOM", "Geometry", "Kept", "Kind", "control_tables", "index_columns", "index_sql",
     "layer_table", "safe_names",
 ]  # fmt: skip
 
@@ -44,6 +44,9 @@ _LISTED = {"incidents": ("category", "reported_at", "closed_at")}
 #: Indexes of several columns: layer -> name -> columns. With that of incidents, those of an area are counted, narrowed
 #: by state and category, and put in order by time without a look at the table.
 _JOINT = {"incidents": {"ix_incidents_list": ("micro_grid", "closed_at", "status", "category", "reported_at")}}
+#: The time by which a list has the newest first, and last what has none: SQLite reads any index of it backwards so,
+#: PostgreSQL needs one of its own.
+_NEWEST = {"incidents": "reported_at"}
 _UNSAFE = re.compile(r"[^\w]+")
 
 
@@ -213,34 +216,21 @@ def index_columns(layer: Layer) -> list[str]:
     return [name for name in wanted if name in layer]
 
 
-def index_names(layer: Layer) -> dict[str, tuple[str, ...]]:
+def index_sql(layer: Layer, quoted: str, *, sqlite: bool) -> dict[str, str]:
     """
-    The indexes of a layer's table: name -> columns, those of one column first.
+    Statements that make the indexes of a layer that are not there yet, by the name of the index.
 
     Examples
     --------
     >>> from layers.schema import layer
-    >>> index_names(layer("buildings"))
-    {'ix_buildings_code': ('code',), 'ix_buildings_micro_grid': ('micro_grid',)}
+    >>> index_sql(layer("estates"), '"estates"', sqlite=True)
+    {'ix_estates_code': 'CREATE INDEX IF NOT EXISTS "ix_estates_code" ON "estates" ("code")'}
     """
-    single = {f"ix_{layer.name}_{column}": (column,) for column in index_columns(layer)}
-    return {**single, **_JOINT.get(layer.name, {})}
-
-
-def index_sql(layer: Layer, quoted: str) -> list[str]:
-    """
-    Statements that make the indexes of a layer that are not there yet, the same for either database.
-
-    Examples
-    --------
-    >>> from layers.schema import layer
-    >>> index_sql(layer("estates"), '"estates"')
-    ['CREATE INDEX IF NOT EXISTS "ix_estates_code" ON "estates" ("code")']
-    """
-    return [
-        f'CREATE INDEX IF NOT EXISTS "{name}" ON {quoted} ({", ".join(f"{chr(34)}{one}{chr(34)}" for one in columns)})'
-        for name, columns in index_names(layer).items()
-    ]
+    columns = {f"ix_{layer.name}_{column}": f'"{column}"' for column in index_columns(layer)}
+    columns |= {name: ", ".join(f'"{one}"' for one in joint) for name, joint in _JOINT.get(layer.name, {}).items()}
+    if not sqlite and layer.name in _NEWEST:
+        columns[f"ix_{layer.name}_newest"] = f'"{_NEWEST[layer.name]}" DESC NULLS LAST, "{FID}" DESC'
+    return {name: f'CREATE INDEX IF NOT EXISTS "{name}" ON {quoted} ({of})' for name, of in columns.items()}
 
 
 def safe_names(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:

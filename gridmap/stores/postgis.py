@@ -113,7 +113,8 @@ class Postgis(SqlStore):
             # not TRUNCATE, which readers of an older state would see
             self._run(connection, f"DELETE FROM {name}")  # noqa: S608 - name of a layer
             self._fit_columns(connection, name, old, ready)
-        for statement in index_sql(ready.layer, name):  # a column that went took its indexes along
+        # a column that went took its indexes along
+        for statement in index_sql(ready.layer, name, sqlite=False).values():
             self._run(connection, statement)
         if spatial:
             self._declare(connection, table, ready.declared, srid)

@@ -125,6 +125,15 @@ def test_a_list_is_counted_and_sorted_without_the_table(in_file: SqlStore) -> No
     assert search in counting and search in sorting
 
 
+@pytest.mark.postgis
+def test_the_newest_are_walked_along_their_index(in_postgis: SqlStore) -> None:
+    newest = "SELECT code FROM {} ORDER BY reported_at DESC NULLS LAST, fid DESC LIMIT 5"
+    with in_postgis.reading() as connection:
+        connection.execute(text("SET LOCAL enable_sort = off"))  # 400 rows are sorted faster
+        plan = connection.execute(text("EXPLAIN " + newest.format(f'"{in_postgis.schema}".incidents'))).scalars().all()
+    assert any("ix_incidents_newest" in line for line in plan), plan
+
+
 def test_a_city_of_before_gets_the_index(store: SqlStore, frame: gpd.GeoDataFrame) -> None:
     asked = Asked(within=("330483",), state="open")
     before = find_incidents(store, asked, limit=9)
