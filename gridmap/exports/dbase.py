@@ -109,11 +109,15 @@ def _text_cells(name: str, values: pd.Series, encoding: str, long_file: str, not
         modern = modern_gb18030(values)
         notices.add("characters_mapped", changed(values, modern).sum(), field=name)
         values = modern
-    long = byte_lengths(values, encoding) > CELL
+    # no character takes more than four bytes
+    short = max(map(len, filter(None, values)), default=0) * 4 <= CELL
+    long = pd.Series(False, index=values.index) if short else byte_lengths(values, encoding) > CELL
     notices.add("long_text", long.sum(), field=name, detail=long_file)
-    cut = values.copy()
-    # long texts are few, and each is cut at a place of its own
-    cut[long] = [beginning(text, encoding, CELL) for text in values[long]]
+    cut = values
+    if long.any():
+        cut = values.copy()
+        # long texts are few, and each is cut at a place of its own
+        cut[long] = [beginning(text, encoding, CELL) for text in values[long]]
     trimmed = without_outer_spaces(cut)
     notices.add("outer_spaces_lost", (changed(cut, trimmed) & ~long).sum(), field=name)
     notices.add("empty_text_as_null", (values == "").sum(), field=name)

@@ -124,7 +124,7 @@ def _by_dtype(series: pd.Series) -> tuple[str, pd.Series, int]:
     if types.is_float_dtype(series.dtype):
         return "number", pd.Series(series.to_numpy(dtype="float64", na_value=np.nan)), 0
     if types.is_datetime64_any_dtype(series.dtype):
-        return "datetime", _objects(series.astype(object), pd.Timestamp.isoformat), 0
+        return "datetime", _times(series), 0
     if types.is_string_dtype(series.dtype) or types.is_object_dtype(series.dtype):
         return _by_content(series.astype(object))
     return "text", _objects(series.astype(object), str), int(series.notna().sum())
@@ -162,8 +162,26 @@ def _whole(series: pd.Series) -> tuple[str, pd.Series, int]:
 
 def _objects(series: pd.Series, write: Any) -> pd.Series:
     """Each value written, None where missing, as dtype object whatever pandas would rather have."""
-    written = [None if missing else write(value) for value, missing in zip(series, series.isna(), strict=True)]
-    return pd.Series(written, dtype=object)
+    missing = series.isna().to_numpy(dtype=bool)
+    values = series.astype(object).to_numpy()
+    if write is str and pd.api.types.infer_dtype(values[~missing], skipna=False) in ("string", "empty"):
+        written = values.copy()
+        written[missing] = None
+        return pd.Series(written, dtype=object)
+    return pd.Series([None if gap else write(value) for value, gap in zip(values, missing, strict=True)], dtype=object)
+
+
+def _times(series: pd.Series) -> pd.Series:
+    """Times as `isoformat` writes them; where they have no zone and no parts of a second, all in one go."""
+    exact = series.to_numpy()
+    if exact.dtype.kind == "M" and series.dt.tz is None:
+        seconds = exact.astype("datetime64[s]")
+        gaps = np.isnat(exact)
+        if (seconds == exact)[~gaps].all():
+            written = np.datetime_as_string(seconds, unit="s").astype(object)
+            written[gaps] = None
+            return pd.Series(written, dtype=object)
+    return _objects(series, pd.Timestamp.isoformat)
 
 
 def _nothing(type_: str, length: int) -> pd.Series:

@@ -44,6 +44,8 @@ def check_values(file: str, name: str, wanted: pd.Series, got: pd.Series) -> Non
     layers.errors.DataBroken: roads.shp has 1 other values in name (first in row 1) when read back, so nothing was ...
     """
     before, after = (_objects(values) for values in (wanted, got))
+    if before.tolist() == after.tolist():
+        return
     differs = changed(before, after)
     if differs.any():
         raise _broken(file, f"has {differs.sum()} other values in {name} (first in row {differs.idxmax() + 1})")

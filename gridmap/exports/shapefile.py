@@ -19,7 +19,7 @@ import pyogrio
 import shapely
 
 from gridmap.exports import reread
-from gridmap.exports.dbase import MOST_FIELDS, Cells, cells_of, long_rows, stored_fields, table_bytes
+from gridmap.exports.dbase import CELL, MOST_FIELDS, Cells, cells_of, long_rows, stored_fields, table_bytes
 from gridmap.exports.delivered import Delivered, Staged
 from gridmap.exports.fields import Field, dictionary, short_names
 from gridmap.exports.notices import Notices
@@ -170,7 +170,9 @@ def _refuse_too_large(layer: Layer, part: Part, cells: Sequence[Cells], order: O
     # a record: 8 bytes of header, 44 of type, box and counts, 4 a part (at most one for every 2 vertices), 16 or
     # 24 bytes a vertex
     shp = 100 + 52 * len(shapes) + vertices * (26 if part.gdal_type.endswith("Z") else 18)
-    most = max(table_bytes(cells, len(part.rows), order.encoding), shp)
+    # widths are looked at only where full ones might be too many
+    full = len(part.rows) * (1 + len(cells) * CELL)
+    most = max(table_bytes(cells, len(part.rows), order.encoding) if full > MOST_BYTES // 2 else 0, shp)
     if most > MOST_BYTES:
         raise WrongCall(
             f"{layer.name} would take {most / 2**30:.1f} GB and a shapefile holds 2; choose a smaller area or take "

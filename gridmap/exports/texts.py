@@ -5,6 +5,8 @@ Series in and out are of dtype object, `str` or None, on one index.
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 __all__ = [
@@ -45,6 +47,8 @@ def changed(before: pd.Series, after: pd.Series) -> pd.Series:
     >>> changed(pd.Series(["a", None, "b"], dtype=object), pd.Series(["a", None, None], dtype=object)).tolist()
     [False, False, True]
     """
+    if after is before:  # what had nothing to change gives back what it was given
+        return pd.Series(False, index=before.index)
     both_missing = before.isna() & after.isna()
     return (before != after).astype(bool) & ~both_missing
 
@@ -57,7 +61,12 @@ def without(values: pd.Series, pattern: str) -> pd.Series:
     >>> without(pd.Series(["a\x00b", None], dtype=object), UNHOLDABLE).tolist()
     ['ab', None]
     """
-    return values.str.replace(pattern, "", regex=True) if values.notna().any() else values
+    return values.str.replace(pattern, "", regex=True) if _anywhere(pattern, values) else values
+
+
+def _anywhere(pattern: str, values: pd.Series) -> bool:
+    """Whether a character of the pattern stands in any of the texts: one look at all of them in a row."""
+    return re.search(pattern, "".join(filter(None, values))) is not None
 
 
 def modern_gb18030(values: pd.Series) -> pd.Series:
@@ -70,9 +79,7 @@ def modern_gb18030(values: pd.Series) -> pd.Series:
     >>> modern_gb18030(pd.Series(["\ue816"], dtype=object))[0] == "\U00020087"
     True
     """
-    if not values.notna().any() or not values.str.contains(_OLD_PATTERN, regex=True, na=False).any():
-        return values
-    return values.str.translate(_OLD_PLACES)
+    return values.str.translate(_OLD_PLACES) if _anywhere(_OLD_PATTERN, values) else values
 
 
 def plain_breaks(values: pd.Series) -> pd.Series:
@@ -94,7 +101,8 @@ def without_outer_spaces(values: pd.Series) -> pd.Series:
     >>> without_outer_spaces(pd.Series([" a b "], dtype=object))[0]
     'a b'
     """
-    return values.str.strip(" ") if values.notna().any() else values
+    ends = any(text[0] == " " or text[-1] == " " for text in values if text)
+    return values.str.strip(" ") if ends else values
 
 
 def empty_as_null(values: pd.Series) -> pd.Series:
@@ -105,7 +113,8 @@ def empty_as_null(values: pd.Series) -> pd.Series:
     >>> empty_as_null(pd.Series(["", "a"], dtype=object)).tolist()
     [None, 'a']
     """
-    return values.where(values != "", None)
+    empty = values == ""
+    return values.where(~empty, None) if empty.any() else values
 
 
 def byte_lengths(values: pd.Series, encoding: str) -> pd.Series:
@@ -119,11 +128,9 @@ def byte_lengths(values: pd.Series, encoding: str) -> pd.Series:
     >>> byte_lengths(pd.Series(["王", None], dtype=object), "gb18030").tolist()
     [2, 0]
     """
-    return (
-        values.str.encode(encoding).str.len().fillna(0).astype("int64")
-        if values.notna().any()
-        else (pd.Series(0, index=values.index))
-    )
+    # letters and digits alone take a byte each, whatever the encoding
+    lengths = [0 if not text else len(text) if text.isascii() else len(text.encode(encoding)) for text in values]
+    return pd.Series(lengths, index=values.index, dtype="int64")
 
 
 def beginning(text: str, encoding: str, limit: int) -> str:

@@ -65,7 +65,8 @@ def test_pages_fit_the_screen_and_complain_of_nothing(
             assert page.locator("main h1").count() == 1, path
             if size == "phone":
                 low = page.evaluate(
-                    "() => [...document.querySelectorAll('main .gw-button')].filter((one) => one.offsetParent)"
+                    "() => [...document.querySelectorAll('main .gw-button, .gw-people summary, .gw-people button')]"
+                    ".filter((one) => one.offsetParent)"
                     ".filter((one) => one.getBoundingClientRect().height < 44).map((one) => one.textContent)"
                 )
                 assert low == [], (path, low)

@@ -11,9 +11,19 @@ import pytest
 import shapely
 
 from gridmap.exports import write_layer, write_shapefile
-from gridmap.exports.fields import DICTIONARY
-from gridmap.exports.notices import RULES
+from gridmap.exports.dbase import cells_of
+from gridmap.exports.fields import DICTIONARY, Field, fields_of
+from gridmap.exports.notices import RULES, Notices
 from gridmap.exports.order import FORMATS
+from gridmap.exports.texts import (
+    UNHOLDABLE,
+    changed,
+    empty_as_null,
+    modern_gb18030,
+    without,
+    without_outer_spaces,
+)
+from layers.schema import LAYERS
 
 WIDE = 2**53 + 1
 
@@ -219,3 +229,34 @@ def test_the_manual_names_every_rule_format_and_column():
     manual = (Path(__file__).parents[3] / "docs" / "files-out.md").read_text(encoding="utf-8")
     for word in (*RULES, *FORMATS, *DICTIONARY):
         assert f"`{word}`" in manual, word
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Shanghai"])
+@pytest.mark.parametrize("part", ["", ".25"])
+def test_times_are_written_as_python_writes_them(unit: str, zone: str | None, part: str) -> None:
+    told = pd.to_datetime(pd.Series(["2026-03-02 08:15:07", f"1999-12-31 23:59:59{part}", None]), format="ISO8601")
+    times = told.astype(f"datetime64[{unit}]") if zone is None else told.dt.tz_localize(zone).dt.as_unit(unit)
+    (field,) = fields_of(pd.DataFrame({"x": times}), LAYERS["incidents"], Notices("incidents"))
+    assert field.type == "datetime"
+    assert field.values.tolist() == [None if pd.isna(time) else time.isoformat() for time in times]
+
+
+@pytest.mark.parametrize(("character", "fits"), [("a", 254), ("王", 127), ("\U00020087", 63)])
+def test_a_text_is_long_from_the_byte_on_that_a_cell_has_no_room_for(character: str, fits: int) -> None:
+    for size, long in ((fits, False), (fits + 1, True)):
+        field = Field(name="name", type="text", values=pd.Series(["x", None, character * size], dtype=object))
+        cells = cells_of(field, "gb18030", long_file="long_text.csv", notices=Notices("roads"))
+        assert cells.long.tolist() == [False, False, long]
+        assert cells.values.tolist() == ["x", None, character * fits] and cells.whole.tolist()[2] == character * size
+
+
+def test_texts_with_nothing_to_change_are_given_back_as_they_are() -> None:
+    plain = pd.Series(["长安街 1", None, ""], dtype=object)
+    assert without(plain, UNHOLDABLE) is plain and modern_gb18030(plain) is plain
+    assert without_outer_spaces(plain) is plain and not changed(plain, plain).any()
+    assert empty_as_null(plain).tolist() == ["长安街 1", None, None]
+    odd = pd.Series(["a\x00b", "\ue816", None], dtype=object)
+    assert without(odd, UNHOLDABLE)[0] == "ab" and modern_gb18030(odd)[1] == "\U00020087"
+    for text, bare in ((" c", "c"), ("d ", "d"), (" ", "")):
+        assert without_outer_spaces(pd.Series(["x", None, text], dtype=object)).tolist() == ["x", None, bare]
