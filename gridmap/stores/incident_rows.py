@@ -187,6 +187,8 @@ def _conditions(store: SqlStore, table: Table, kept: dict[str, Kept], asked: Ask
         return found.op("||")("") if wide and name in ("micro_grid", "category", "code", "status") else found
 
     conditions = [starts_with(column("micro_grid"), asked.within)]
+    if asked.category:  # one comparison, before the several of a state
+        conditions.append(column("category") == asked.category)
     status, closed = column("status"), column("closed_at")
     is_closed = or_(closed.is_not(None), status.in_(CLOSED))
     is_open = and_(closed.is_(None), or_(status.is_(None), status.not_in(CLOSED)))
@@ -202,8 +204,6 @@ def _conditions(store: SqlStore, table: Table, kept: dict[str, Kept], asked: Ask
         conditions += [own, is_open if asked.state in OPEN else is_closed]
     elif asked.state:
         conditions.append(false())
-    if asked.category:
-        conditions.append(column("category") == asked.category)
     if asked.text:
         words = asked.text.lower()
         found_at = func.instr if sqlite else func.strpos
