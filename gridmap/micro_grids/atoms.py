@@ -232,7 +232,7 @@ def _divided(
         return divide_building(outlines[0], households, band, units=known_units, levels=known_levels)
     # Annexes stay with the first outline and hold nobody.
     areas = shapely.area(outlines)
-    main = outlines[areas >= ANNEX_SHARE * areas.sum()]
+    main = outlines[areas >= min(ANNEX_SHARE * areas.sum(), areas.max())]
     counts = share_out(households, shapely.area(main))
     parts: list[Part] = []
     for outline, count in zip(main, counts.tolist(), strict=True):

@@ -76,7 +76,7 @@ def without_scraps(footprint: shapely.Geometry) -> shapely.Geometry:
     """
     parts = shapely.get_parts(footprint)
     areas = shapely.area(parts)
-    kept = parts[areas >= ANNEX_SHARE * areas.sum()]
+    kept = parts[areas >= min(ANNEX_SHARE * areas.sum(), areas.max())]  # of scraps alone the largest
     if len(kept) == len(parts):
         return footprint
     return kept[0] if len(kept) == 1 else shapely.multipolygons(kept)

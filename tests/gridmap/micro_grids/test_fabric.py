@@ -109,6 +109,23 @@ def test_what_hangs_by_a_hair_is_an_outline_or_goes_with_the_ground_around_it(
         assert np.bincount(fabric.cell[standing], weights=held).max() == pytest.approx(outline.area, rel=1e-4)
 
 
+def test_a_building_cut_into_scraps_alone_keeps_ground_to_stand_on() -> None:
+    x, y = 500_100.0, 3_500_100.0
+    house = shapely.box(x, y, x + 129, y + 10)
+    slabs = [shapely.box(x + 4 + 5 * at, y - 5, x + 5 + 5 * at, y + 15) for at in range(25)]
+    town = buildings([house, *slabs], [30] * 26)
+    atoms = make_atoms(town, BAND, Findings(), outline=OUTLINE)
+    assert int(atoms.households.sum()) == 30 * 26
+    assert shapely.area(atoms.geometry).min() > 1
+
+
+def test_a_big_building_of_many_small_outlines_keeps_its_households() -> None:
+    rows = shapely.multipolygons([shapely.box(500_100 + 9 * at, 3_500_100, 500_105 + 9 * at, 3_500_110)
+                                  for at in range(25)])  # fmt: skip
+    atoms = make_atoms(buildings([rows], [100]), BAND, Findings(), outline=OUTLINE)
+    assert int(atoms.households.sum()) == 100 and shapely.area(atoms.geometry).min() > 1
+
+
 def test_a_wall_through_a_building_does_not_cut_it() -> None:
     house = shapely.box(500_100, 3_500_100, 500_140, 3_500_120)
     other = shapely.affinity.translate(house, 100, 0)
