@@ -1,11 +1,12 @@
 """Every page and list of the service with 8 clients at a time, on a city of 14,000 micro-grids.
 
-    python benchmarks/tile_city.py CITY.gpkg --incidents 200000
+    python benchmarks/tile_city.py CITY.gpkg --incidents 200000 --facilities 4500 --kinds 30 --cover
     python benchmarks/pages.py CITY.gpkg [--clients 8] [--times 12] [--workers 8]
 
 Serves the city as `python -m webapp` does and asks each page `clients` x `times` times over HTTP, each client logged in
-by itself; prints median and 95th percentile in milliseconds after one first visit, which is printed as well. The page
-`/login` is the peer: it reads nothing of the city, so its time is what the machine and the clients take by themselves.
+by itself; prints median and 95th percentile in milliseconds after one first visit, which is printed as well. A page
+that answers anything but 200 is printed with its status, and the run fails. The page `/login` is the peer: it reads
+nothing of the city, so its time is what the machine and the clients take by themselves.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def measure(clients: list[Client], path: str, times: int) -> tuple[float, list[f
     begun = time.perf_counter()
     status, content = clients[0].ask(path)
     first = (time.perf_counter() - begun) * 1000
-    if status != 200:  # the city has not what this page is about
+    if status != 200:  # told at the end, when all pages were asked
         return first, [], status
 
     def visits(client: Client) -> list[float]:
@@ -120,7 +121,7 @@ def main() -> None:
                     break
                 time.sleep(0.5)
             print(f"{'role':14} {'page':34} {'first':>8} {'median':>8} {'p95':>8} {'KB':>7}")
-            late = 0
+            late, failed = 0, []
             for role, (_, pages) in ROLES.items():
                 clients = [Client(f"pages-{role}") for _ in range(options.clients)]
                 for path in ("/login", *pages) if role == "grid_leader" else pages:
@@ -132,12 +133,15 @@ def main() -> None:
                         for client in clients:
                             client.cookie = client.own
                     if not took:
-                        print(f"{role:14} {path:34} answers {size}", flush=True)
+                        print(f"{role:14} {path:34} ANSWERS {size}", flush=True)
+                        failed.append(f"{role} {path} answers {size}")
                         continue
                     late += float(np.percentile(took, 95)) > 200
                     print(f"{role:14} {path:34} {first:8.0f} {np.median(took):8.0f} {np.percentile(took, 95):8.0f} "
                           f"{size / 1000:7.1f}", flush=True)  # fmt: skip
             print(f"{late} pages beyond 200 ms at the 95th percentile")
+            if failed:
+                raise SystemExit(f"{len(failed)} pages gave no page: {'; '.join(failed)}; was the city covered?")
         finally:
             server.terminate()
             server.wait()

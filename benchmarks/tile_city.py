@@ -1,16 +1,19 @@
 """A city store to measure maps on: 14,000 micro-grids, 100,000 buildings, 50,000 incidents, and the ground under them.
 
-    python benchmarks/tile_city.py CITY.gpkg [--micro-grids N] [--buildings N] [--incidents N] [--seed N]
+    python benchmarks/tile_city.py CITY.gpkg [--micro-grids N] [--buildings N] [--incidents N] [--facilities N]
+        [--kinds N] [--seed N] [--cover]
 
 Micro-grids are Voronoi cells that fill a square, joined by nearest centres to grids, communities, streets and
 districts; buildings are turned boxes within them, roads the ways between their centres. Nothing is computed by the
-split, so that a store of this size is there in a minute; codes begin with 9902, which no district has. Two accounts,
+split, so that a store of this size is there in a minute; codes begin with 9902, which no district has. Coverage is
+drawn by lot too; with `--cover` it is walked, as `gridmap cover` does, which takes some minutes. Two accounts,
 password `bench-mark-1`: `admin`, and `leader` of one grid.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import geopandas as gpd
@@ -20,6 +23,8 @@ import shapely
 from scipy.spatial import Delaunay, cKDTree
 
 from gridmap.accounts import add_account
+from gridmap.norms import load_norms
+from gridmap.rework import cover_again
 from gridmap.stores import create_store
 
 CRS = "EPSG:4547"
@@ -31,9 +36,13 @@ KINDS = ("canteen", "clinic", "park", "bus_stop", "kindergarten")
 CLASSES = ("primary", "secondary", "tertiary", "residential", "residential", "service", "footway")
 
 
-def frames(micro_grids: int = 14_000, buildings: int = 100_000, incidents: int = 50_000, *, seed: int = 0) -> dict:
+def frames(
+    micro_grids: int = 14_000, buildings: int = 100_000, incidents: int = 50_000, *, facilities: int = 3000,
+    kinds: int = len(KINDS), seed: int = 0,
+) -> dict:  # fmt: skip
     """Every layer of the city."""
     rng = np.random.default_rng(seed)
+    present = _kinds(kinds)
     side = float(np.sqrt(micro_grids * GROUND_M2))
     square = shapely.box(WEST, SOUTH, WEST + side, SOUTH + side)
     points = np.array([WEST, SOUTH]) + rng.uniform(0, side, (micro_grids, 2))
@@ -74,13 +83,14 @@ def frames(micro_grids: int = 14_000, buildings: int = 100_000, incidents: int =
         "reported_at": pd.Timestamp("2026-01-05") + pd.to_timedelta(rng.integers(0, 300 * 1440, incidents), unit="min"),
         "status": rng.choice(["reported", "closed"], incidents, p=[0.2, 0.8]),
     })  # fmt: skip
-    made["facilities"] = _things("F", 3000, points, codes["micro_grids"], rng, {
-        "name": [f"设施{n}" for n in range(3000)], "kind": rng.choice(KINDS, 3000),
+    made["facilities"] = _things("F", facilities, points, codes["micro_grids"], rng, {
+        "name": [f"设施{n}" for n in range(facilities)], "kind": rng.choice(present, facilities),
     })  # fmt: skip
     made["roads"] = _roads(points, rng)
-    shares = rng.uniform(0, 1, (micro_grids, len(KINDS))).round(3)
+    shares = rng.uniform(0, 1, (micro_grids, len(present))).round(3)
     made["coverage"] = pd.DataFrame({
-        "micro_grid": np.repeat(codes["micro_grids"], len(KINDS)), "kind": np.tile(KINDS, micro_grids), "norm_m": 500.0,
+        "micro_grid": np.repeat(codes["micro_grids"], len(present)), "kind": np.tile(present, micro_grids),
+        "norm_m": 500.0,
         "coverage": shares.ravel(), "walk_m_mean": 400.0, "verified": False,
         "status": np.select([shares.ravel() > 0.95, shares.ravel() < 0.3], ["covered", "gap"], "partial"),
     })  # fmt: skip
@@ -90,6 +100,12 @@ def frames(micro_grids: int = 14_000, buildings: int = 100_000, incidents: int =
     parks = shapely.buffer(shapely.points(points[rng.choice(micro_grids, 300, replace=False)]), 45, quad_segs=4)
     made["green"] = gpd.GeoDataFrame({"kind": ["park"] * 300, "name": None}, geometry=parks, crs=CRS)
     return made
+
+
+def _kinds(count: int) -> list[str]:
+    """So many kinds of facility: those of `KINDS`, then others that have a norm."""
+    known = [norm.key for norm in load_norms().with_distance()]
+    return [*dict.fromkeys([*KINDS, *known])][:count]
 
 
 def _cells(points: np.ndarray, square: shapely.Geometry) -> np.ndarray:
@@ -184,7 +200,15 @@ if __name__ == "__main__":
     parser.add_argument("--micro-grids", type=int, default=14_000)
     parser.add_argument("--buildings", type=int, default=100_000)
     parser.add_argument("--incidents", type=int, default=50_000)
+    parser.add_argument("--facilities", type=int, default=3000)
+    parser.add_argument("--kinds", type=int, default=len(KINDS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cover", action="store_true", help="compute coverage, levels and gaps, as gridmap cover does")
     asked = parser.parse_args()
-    sizes = {"micro_grids": asked.micro_grids, "buildings": asked.buildings, "incidents": asked.incidents}
+    sizes = {name: getattr(asked, name) for name in ("micro_grids", "buildings", "incidents", "facilities", "kinds")}
     write(asked.city, **sizes, seed=asked.seed)
+    if asked.cover:
+        begun, used = time.perf_counter(), time.process_time()
+        rows = cover_again(asked.city)
+        told = ", ".join(f"{count:,} {name}" for name, count in rows.items())
+        print(f"covered in {time.perf_counter() - begun:.0f} s ({time.process_time() - used:.0f} CPU s): {told}")
