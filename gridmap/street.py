@@ -52,7 +52,7 @@ class Reads(Protocol):
     def tally(
         self, name: str, by: Sequence[str], *, sums: Sequence[str] = ..., within: Sequence[str] = ...,
         digits: Mapping[str, int] | None = ..., steps: Mapping[str, Sequence[str]] | None = ...,
-        as_of: date | None = ...,
+        as_of: date | None = ..., without: Sequence[str] = ..., unless: Mapping[str, Sequence[str]] | None = ...,
     ) -> pd.DataFrame: ...  # fmt: skip
 
 
@@ -279,9 +279,8 @@ def _open(seen: Reads, within: Sequence[str]) -> pd.Series:
     """Open incidents by micro-grid."""
     if not seen.sees("incidents"):
         return pd.Series(dtype="float64")
-    found = seen.tally("incidents", ["micro_grid", "status", "?closed_at"], within=within)
-    waiting = found[~(found["status"].isin(CLOSED) | found["closed_at"].eq(1))]
-    return waiting.groupby("micro_grid")["n"].sum()
+    found = seen.tally("incidents", ["micro_grid"], within=within, without=("closed_at",), unless={"status": CLOSED})
+    return found.dropna(subset=["micro_grid"]).set_index("micro_grid")["n"]
 
 
 def _rate(households: int, reported: int, ages: list[int]) -> Told:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import case, false, func, select
+from sqlalchemy import case, false, func, or_, select
 
 from gridmap.stores.models import Kept, layer_table
 from gridmap.stores.scope import CODE_OF, starts_with, valid_on
@@ -77,7 +77,7 @@ def columns_of(
 def tally(
     store: SqlStore, layer: str, by: Sequence[str], *, sums: Sequence[str] = (), within: Sequence[str] = ("",),
     digits: Mapping[str, int] | None = None, steps: Mapping[str, Sequence[str]] | None = None,
-    as_of: date | None = None,
+    as_of: date | None = None, without: Sequence[str] = (), unless: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """How many rows of a layer there are of each kind.
 
@@ -91,8 +91,10 @@ def tally(
         Column -> so many first characters of it count.
     steps
         Column -> rising ISO times; `step_<column>` is how many of them a row has reached, missing where it has no time.
-    within, as_of
+    within, as_of, without
         As for `columns_of`.
+    unless
+        Column -> values: rows that have one of them there are not counted.
 
     Returns
     -------
@@ -105,9 +107,13 @@ def tally(
         if found is None:
             return pd.DataFrame({name: pd.Series(dtype="object") for name in (*asked, *stepped, "n", *sums)})
         table, kept, conditions = found
-        for name in (*asked, *sums, *(steps or {})):
+        for name in (*asked, *sums, *(steps or {}), *(unless or {})):
             if name not in kept:
                 raise WrongCall(f"{layer} has no column {name!r}; it has {', '.join(kept)}")
+        conditions += [table.c[kept[name].column].is_(None) for name in without if name in kept]
+        for name, values in (unless or {}).items():
+            cell = table.c[kept[name].column]
+            conditions.append(or_(cell.is_(None), cell.not_in(list(values))))
         parts: list[Any] = []
         for name, plain in zip(by, asked, strict=True):
             cell = table.c[kept[plain].column]

@@ -63,6 +63,9 @@ def test_counts_come_straight_from_the_database(office: str, town: dict[str, Any
         assert found == {
             (codes[0], 2): 1, (codes[0], 1): 1, (codes[0], 0): 1, (codes[2], None): 1, (codes[2], 2): 1,
         }
+        open_ = tally(store, "incidents", ["micro_grid"], without=["closed_at"], unless={"status": ["closed"]})
+        assert dict(zip(open_["micro_grid"], open_["n"], strict=True)) == {codes[0]: 2, codes[2]: 2}
+        assert tally(store, "incidents", ["micro_grid"], without=["status"])["n"].tolist() == [1]
         whole = tally(store, "micro_grids", ["code"], sums=["households"], digits={"code": 15})
         assert dict(zip(whole["code"], whole["households"], strict=True)) == {codes[0][:15]: 45, codes[2][:15]: 70}
         some = tally(store, "micro_grids", [], sums=["households"], within=[codes[0][:15]])
