@@ -24,6 +24,7 @@ from gridmap.access.held_to import Limit
 from gridmap.access.supposing import Change, Supposing
 from gridmap.access.unit_sums import Sums, UnitSums
 from gridmap.city_walks import CityWalks, near_city
+from gridmap.plain_columns import distinct_rows
 from gridmap.stores import Store
 from layers.errors import NotYourArea, WrongCall
 from layers.schema import NEEDS
@@ -287,12 +288,12 @@ def held_norms(store: Store) -> dict[str, tuple[float, bool]]:
     """What the kept coverage of a city was held to: kind -> metres, verified; so that before is what is shown."""
     if "coverage" not in store.layers():
         return {}
-    rows = store.read("coverage").drop_duplicates("kind")
-    marks = rows["verified"].fillna(False) if "verified" in rows else pd.Series(False, rows.index)
+    rows = distinct_rows(store, "coverage", ["kind", "norm_m", "verified"]).drop_duplicates("kind")
     return {
-        str(kind): (float(metres), bool(mark))
-        for kind, metres, mark in zip(rows["kind"], rows["norm_m"], marks, strict=True) if metres == metres
-    }
+        str(kind): (float(metres), bool(mark)) for kind, metres, mark in
+        zip(rows["kind"], pd.to_numeric(rows["norm_m"]), rows["verified"].fillna(False), strict=True)
+        if metres == metres
+    }  # fmt: skip
 
 
 def _inside(codes: pd.Series, within: Sequence[str]) -> pd.Series:

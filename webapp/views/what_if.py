@@ -175,8 +175,8 @@ def _units(found: Answer) -> list[dict[str, Any]]:
 
 def _names() -> str:
     """Names of communities by code."""
-    rows = get_seen().read("communities")
-    return json.dumps(dict(zip(rows["code"], rows["name"], strict=True)) if "name" in rows else {}, ensure_ascii=False)
+    rows = get_seen().columns("communities", ["code", "name"], known=["name"])
+    return json.dumps(dict(zip(rows["code"], rows["name"], strict=True)), ensure_ascii=False)
 
 
 def _place(ground: Ground, step: Step, reach: tuple[str, ...]) -> dict[str, Any]:
