@@ -13,6 +13,7 @@ from gridmap.maps.vector_tiles import VectorTiles
 from gridmap.stores.incident_log import LoggedMove
 from layers.errors import NotFound
 from layers.incidents import CLOSED
+from webapp.city_map import Link, Parts
 from webapp.guard import get_seen
 from webapp.language import current, say
 from webapp.replies import kept_text
@@ -51,7 +52,7 @@ def path_of(row: dict[str, Any], log: list[LoggedMove]) -> list[Step]:
     return steps if steps[-1].state in CLOSED else [*steps, Step("closed", None, ahead=True)]
 
 
-def small_map(name: str) -> tuple[PageParts, dict[str, Any]]:
+def small_map(name: str) -> tuple[Parts, dict[str, Any]]:
     """A map of the ground and the units in reach, without panels, and what its script has to know of it.
 
     Returns
@@ -60,6 +61,21 @@ def small_map(name: str) -> tuple[PageParts, dict[str, Any]]:
         `facts` holds `bounds` (west, south, east, north; None where there is nothing to see), `classes` (where the
         classes of streets are, by which they are drawn; None without tiles) and the words of the script.
     """
+    try:
+        version = get_tiles().version().name
+    except NotFound:
+        version = ""
+
+    def make() -> str:
+        parts, facts = _small_map(name)
+        links = [(link.kind, link.file_name) for link in parts.links]
+        return json.dumps([links, parts.head, parts.body, parts.script, facts], ensure_ascii=False)
+
+    links, head, body, script, facts = json.loads(kept_text(json.dumps(["small map", version, name, current()]), make))
+    return Parts(tuple(Link(*link) for link in links), head, body, script), facts
+
+
+def _small_map(name: str) -> tuple[PageParts, dict[str, Any]]:
     seen, city = get_seen(), CityMap(where="/assets/", name=name, location=(0.0, 0.0), zoom_start=3, max_zoom=20)
     facts: dict[str, Any] = {"bounds": None, "classes": None, "tiles": None}
     try:

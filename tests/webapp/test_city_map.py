@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 from flask import Flask
 from flask_login import login_user
 
+from gridmap.city_tiles import make_tiles
 from gridmap.maps.page import page_parts
 from gridmap.stores import open_store
-from webapp import create_app
+from webapp import create_app, incident_parts
 from webapp.auth import LoggedIn
 from webapp.city_map import Link, Parts, city_map, city_parts
 from webapp.guard import get_seen
+from webapp.incident_parts import small_map
 from webapp.store import get_account
 
 #: Folium numbers its elements anew in each drawing.
@@ -70,3 +73,20 @@ def test_each_kind_and_each_fact_has_its_own_pieces(site: Flask) -> None:
     renamed = _parts(site, "planner", "canteen")
     assert "新名" in renamed.script + renamed.body and _same(renamed, _parts(site, "planner", "canteen", plainly=True))
 
+
+
+@pytest.mark.parametrize("name", ["place", "incident"])
+def test_a_small_map_is_the_one_that_would_be_drawn(site: Flask, name: str) -> None:
+    make_tiles(site.config["CITY"])
+    for who in ("leader", "office"):
+        with site.test_request_context("/"):
+            account = get_account(who)
+            assert account is not None
+            login_user(LoggedIn(account))
+            kept, facts = small_map(name)
+            drawn, told = incident_parts._small_map(name)
+            links = tuple(Link(link.kind, link.file_name) for link in drawn.links)
+            assert facts == json.loads(json.dumps(told)) and facts["bounds"] and f"map_{name}" in kept.body
+            assert _same(kept, Parts(links, drawn.head, drawn.body, drawn.script))
+            assert small_map(name) == (kept, facts)  # to the number: it was not drawn again
+            assert small_map("other")[0].body != kept.body
