@@ -13,9 +13,9 @@ from pathlib import Path
 from gridmap.roles import ROLE_TITLES
 from layers.finding_words import say_sentence
 from layers.schema import LAYERS
-from webapp.language import current
+from webapp.language import current, say, translations
 
-__all__ = ["in_chinese", "say_refusal"]
+__all__ = ["in_chinese", "say_failure", "say_refusal"]
 
 #: More than this is no sentence of ours.
 _LONGEST = 2000
@@ -25,6 +25,18 @@ def say_refusal(refusal: BaseException | str) -> str:
     """A refusal in the language of this request; as it stands where nobody translated it."""
     text = str(refusal)
     return in_chinese(text) if current() == "zh" else text
+
+
+def say_failure(message: str, about: str = "") -> str:
+    """Why a job failed, in the language of this request.
+
+    A job keeps a word of ours, such as "broke" (its text is `<about>.<word>` among the translations), or the kind of an
+    error before its sentence.
+    """
+    if f"{about}.{message}" in translations()[current()]:
+        return say(f"{about}.{message}")
+    kind, colon, sentence = message.partition(": ")
+    return say_refusal(sentence if colon and kind.isidentifier() else message)
 
 
 def in_chinese(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from webapp.language import current
+from webapp.refusals import say_failure
 
 __all__ = ["init_app", "say_bytes", "say_span", "say_when"]
 
@@ -74,3 +75,4 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters["when"] = lambda moment: say_when(moment, current())
     app.jinja_env.filters["span"] = lambda seconds: say_span(seconds, current())
     app.jinja_env.filters["bytes"] = say_bytes
+    app.jinja_env.filters["failure"] = say_failure

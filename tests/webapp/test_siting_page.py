@@ -133,7 +133,7 @@ def test_an_office_of_another_street_builds_nothing_here(site: Flask) -> None:
             break
         time.sleep(0.1)
     assert job.state == "failed" and "area" in job.message
-    assert job.message in elsewhere.get("/siting").text
+    assert "这个区域没有建筑" in elsewhere.get("/siting").text and job.message in elsewhere.get("/siting?lang=en").text
     assert elsewhere.get(f"/siting/{code}.json").status_code == 404
 
 

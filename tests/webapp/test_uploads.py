@@ -187,15 +187,18 @@ def test_a_zip_of_several_files_and_a_workbook_of_several_sheets(fresh: Callable
     assert [state for _, state in jobs] == ["read"] * 3 and len(layers) == 2
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (b"PK\x03\x04 nothing", "damaged"), (b"\x00\x01\x02" * 50, "not a workbook"),
-])
+@pytest.mark.parametrize(("content", "said", "in_english"), [
+    (b"PK\x03\x04 nothing", "已损坏", "damaged"), (b"\x00\x01\x02" * 50, "不是工作簿", "not a workbook"),
+], ids=["damaged", "none"])
 def test_a_file_that_cannot_be_read_is_a_sentence(
-    fresh: Callable[..., Flask], content: bytes, said: str
+    fresh: Callable[..., Flask], content: bytes, said: str, in_english: str
 ) -> None:
     client = log_in(fresh(), "admin")
-    page = settled(client, send(client, ("设施.xlsx", content)).location)
-    assert said in page and "Traceback" not in page
+    where = send(client, ("设施.xlsx", content)).location
+    page = settled(client, where)
+    assert said in page and in_english not in page and "Traceback" not in page
+    assert said in client.get("/admin/jobs").text
+    assert in_english in client.get(f"{where}?lang=en").text
 
 
 def test_limits(fresh: Callable[..., Flask], tmp_path: Path) -> None:
@@ -206,7 +209,7 @@ def test_limits(fresh: Callable[..., Flask], tmp_path: Path) -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.csv", b"0" * 5_000_000)
     send(client, ("a.zip", packed.getvalue()))
-    assert "unpacks to more than fits" in client.get("/upload").text
+    assert "解压后超过上限" in client.get("/upload").text
     left = [path for path in Path(app.config["UPLOADS"]).rglob("*") if path.is_file()]
     assert left == []
     # who may not import does not even get a large form read

@@ -20,7 +20,7 @@ from webapp.export_run import runner, still_his, warm_up
 from webapp.exporting import CHOICES, get_audit, get_jobs, offered, preview, scopes, wishes_of
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
-from webapp.refusals import say_refusal
+from webapp.refusals import say_failure, say_refusal
 
 __all__ = ["bp"]
 
@@ -30,7 +30,6 @@ bp = Blueprint("export", __name__, url_prefix="/export")
 _MOST = 100
 #: Files that were kept long enough go when somebody looks, at most so often; each new job takes them away too.
 _TIDY_S = 60.0
-_MESSAGES = ("too_long", "too_large", "broke")
 
 
 @bp.get("")
@@ -165,10 +164,8 @@ def _choices() -> dict[str, dict[str, str]]:
 
 def _said(job: ExportJob) -> str:
     """What went wrong or is worth knowing, in the reader's words where they are ours."""
-    if job.message in _MESSAGES:
-        return say(f"export.{job.message}")
     head, _, rest = job.message.partition(": ")
-    return say("export.warnings", n=rest) if head == "warnings" else rest or job.message
+    return say("export.warnings", n=rest) if head == "warnings" else say_failure(job.message, "export")
 
 
 def _delivery(wishes: Wishes) -> Response:

@@ -33,7 +33,7 @@ from layers.schema import LAYERS, NEEDS
 from webapp.city_map import city_parts, lived_in, made_at
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
-from webapp.refusals import say_refusal
+from webapp.refusals import say_failure, say_refusal
 
 __all__ = ["bp", "init_app"]
 
@@ -274,7 +274,7 @@ def _doing(job: SiteJob) -> str:
 def _message(job: SiteJob) -> str:
     if job.state != "failed":
         return ""
-    return say(f"siting.failed.{job.message}") if job.message in ("broke", "too_long", "stopped") else job.message
+    return say_failure(job.message, "siting.failed")
 
 
 def _json(told: Any) -> Response:

@@ -24,7 +24,7 @@ from layers.headings import PLACES
 from layers.schema import LAYERS
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current, say
-from webapp.refusals import say_refusal
+from webapp.refusals import say_failure, say_refusal
 from webapp.told_files import findings_file, refused_file
 
 __all__ = ["bp", "init_app"]
@@ -335,9 +335,7 @@ def _places(job: Job) -> str:
 
 def _said(job: Job) -> str:
     """What went wrong, in the reader's words where they are ours, else as the reading said it."""
-    if job.message in ("broke", "too_long", "too_large", "stopped", "which_layer", "asks"):
-        return say(f"upload.{job.message}")
-    return job.message.partition(": ")[2] or job.message
+    return say_failure(job.message, "upload")
 
 
 def _undone(job: Job) -> bool:
