@@ -52,7 +52,8 @@ class Reads(Protocol):
     def tally(
         self, name: str, by: Sequence[str], *, sums: Sequence[str] = ..., within: Sequence[str] = ...,
         digits: Mapping[str, int] | None = ..., steps: Mapping[str, Sequence[str]] | None = ...,
-        as_of: date | None = ..., without: Sequence[str] = ..., unless: Mapping[str, Sequence[str]] | None = ...,
+        as_of: date | None = ..., only: Mapping[str, Sequence[str]] | None = ..., without: Sequence[str] = ...,
+        unless: Mapping[str, Sequence[str]] | None = ...,
     ) -> pd.DataFrame: ...  # fmt: skip
 
 

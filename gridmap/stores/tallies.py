@@ -50,12 +50,8 @@ def columns_of(
         table, kept, conditions = found
         if codes is not None:
             conditions.append(table.c[kept["code"].column].in_(list(codes)))
-        conditions += [table.c[kept[name].column].is_(None) for name in without if name in kept]
+        conditions += _as_asked(table, kept, without, only)
         conditions += [table.c[kept[name].column].is_not(None) if name in kept else false() for name in known]
-        conditions += [
-            table.c[kept[name].column].in_(list(values)) if name in kept else false()
-            for name, values in (only or {}).items()
-        ]
         names = [name for name in columns if name in kept]
         query = select(*(table.c[kept[name].column] for name in names)).where(*conditions)
         first = LAYERS[layer].key[0]
@@ -77,7 +73,8 @@ def columns_of(
 def tally(
     store: SqlStore, layer: str, by: Sequence[str], *, sums: Sequence[str] = (), within: Sequence[str] = ("",),
     digits: Mapping[str, int] | None = None, steps: Mapping[str, Sequence[str]] | None = None,
-    as_of: date | None = None, without: Sequence[str] = (), unless: Mapping[str, Sequence[str]] | None = None,
+    as_of: date | None = None, only: Mapping[str, Sequence[str]] | None = None, without: Sequence[str] = (),
+    unless: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """How many rows of a layer there are of each kind.
 
@@ -91,7 +88,7 @@ def tally(
         Column -> so many first characters of it count.
     steps
         Column -> rising ISO times; `step_<column>` is how many of them a row has reached, missing where it has no time.
-    within, as_of, without
+    within, as_of, only, without
         As for `columns_of`.
     unless
         Column -> values: rows that have one of them there are not counted.
@@ -110,7 +107,7 @@ def tally(
         for name in (*asked, *sums, *(steps or {}), *(unless or {})):
             if name not in kept:
                 raise WrongCall(f"{layer} has no column {name!r}; it has {', '.join(kept)}")
-        conditions += [table.c[kept[name].column].is_(None) for name in without if name in kept]
+        conditions += _as_asked(table, kept, without, only)
         for name, values in (unless or {}).items():
             cell = table.c[kept[name].column]
             conditions.append(or_(cell.is_(None), cell.not_in(list(values))))
@@ -134,6 +131,15 @@ def tally(
     numbers = ["n", *sums]
     frame[numbers] = frame[numbers].apply(pd.to_numeric).fillna(0)
     return frame
+
+
+def _as_asked(
+    table: Any, kept: Mapping[str, Kept], without: Sequence[str], only: Mapping[str, Sequence[str]] | None
+) -> list[Any]:
+    found = [table.c[kept[name].column].is_(None) for name in without if name in kept]
+    for name, values in (only or {}).items():
+        found.append(table.c[kept[name].column].in_(list(values)) if name in kept else false())
+    return found
 
 
 def _opened(

@@ -70,6 +70,12 @@ def test_counts_come_straight_from_the_database(office: str, town: dict[str, Any
         assert dict(zip(whole["code"], whole["households"], strict=True)) == {codes[0][:15]: 45, codes[2][:15]: 70}
         some = tally(store, "micro_grids", [], sums=["households"], within=[codes[0][:15]])
         assert some["households"].tolist() == [45] and tally(store, "micro_grids", ["code"], within=()).empty
+        for only, without, n in (
+            (None, [], 5), (None, ["reported_at", "colour"], 1), ({"micro_grid": [codes[0]]}, [], 3),
+            ({"micro_grid": [codes[0]]}, ["reported_at"], 0), ({"micro_grid": codes}, ["reported_at"], 1),
+        ):  # fmt: skip
+            assert tally(store, "incidents", [], only=only, without=without)["n"].tolist() == [n], (only, without)
+        assert tally(store, "incidents", [], only={"colour": ["red"]})["n"].tolist() == [0]
         plain = columns_of(store, "micro_grids", ["code", "households", "missing"], within=[codes[2][:15]])
         assert plain["households"].tolist() == [30, 40] and plain["missing"].isna().all()
         assert columns_of(store, "micro_grids", ["code"], codes=[codes[1]])["code"].tolist() == [codes[1]]
