@@ -125,7 +125,7 @@ def tally(
             cases = [(cell.is_(None), None), *((cell >= time, n) for n, time in reversed([*enumerate(times, 1)]))]
             parts.append(case(*cases, else_=0).label(f"step_{name}"))
         added = [func.sum(table.c[kept[name].column]).label(f"sum_{name}") for name in sums]
-        query = select(*parts, func.count().label("n"), *added).where(*conditions)
+        query = select(*parts, func.count().label("n"), *added).select_from(table).where(*conditions)
         rows = connection.execute(query.group_by(*parts)).all() if parts else connection.execute(query).all()
     frame = pd.DataFrame(rows, columns=[*asked, *stepped, "n", *sums], dtype="object")
     numbers = ["n", *sums]
