@@ -152,7 +152,38 @@ def test_a_report_made_without_network_is_sent_once(browser: Any, served: Served
     assert served.texts() == ["楼道堆物"]
     assert served.photos("楼道堆物") == [1600]  # made small on the phone
     assert "楼道堆物" in str(page.locator(".gwm-body").text_content())  # on the list of what was reported lately
-    phone.leave()
+    # after a load without network a browser may take a moment to know that there is none, and tries
+    phone.leave("ERR_INTERNET_DISCONNECTED")
+
+
+def test_a_report_is_sent_by_the_worker_when_no_page_is_open(browser: Any, served: Served) -> None:  # noqa: F811
+    """Background Sync: the browser wakes the worker once the network is back, whether or not a page is open."""
+    phone = Phone(browser, served.address).loaded().kept()
+    phone.context.set_offline(True)
+    phone.report("井盖松动")
+    assert served.texts() == []
+    registrations: list[dict[str, Any]] = []
+    talk = phone.context.new_cdp_session(phone.page)
+    talk.on("ServiceWorker.workerRegistrationUpdated", lambda told: registrations.extend(told["registrations"]))
+    talk.send("ServiceWorker.enable")
+    phone.page.goto("about:blank")
+    assert served.texts() == [] and registrations
+    phone.context.set_offline(False)
+    for last in (False, True):  # the browser's own call may come before these
+        talk.send("ServiceWorker.dispatchSyncEvent", {
+            "origin": served.address, "registrationId": registrations[-1]["registrationId"],
+            "tag": "gridmap-reports", "lastChance": last,
+        })
+    for _ in range(100):
+        if served.texts():
+            break
+        phone.page.wait_for_timeout(100)
+    phone.page.wait_for_timeout(500)
+    assert served.texts() == ["井盖松动"] and served.photos("井盖松动") == [1600]
+    phone.page.goto(f"{served.address}/mine")
+    phone.loaded()
+    assert phone.page.locator(".gwm-report").count() == 0  # the page knows that it was sent
+    phone.leave("ERR_INTERNET_DISCONNECTED")
 
 
 def test_a_report_whose_answer_is_lost_comes_again_and_is_there_once(browser: Any, served: Served) -> None:  # noqa: F811
