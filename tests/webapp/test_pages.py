@@ -99,6 +99,9 @@ def test_both_languages_have_every_word_that_pages_and_views_say() -> None:
     named = {key for text in texts for key in re.findall(r"""["']([\w.]+)["']""", text)}
     begun = tuple({beginning for text in texts for beginning in _BEGUN.findall(text)})
     used = named | {key for key in words["zh"] if key.startswith(begun)}
+    # why a job failed: a few words of the jobs, about whatever they do
+    about = {found for text in texts for found in re.findall(r"""failure\([^)"']*["']([\w.]+)["']\)""", text)}
+    used |= {f"{one}.{word}" for one in about for word in ("broke", "too_long", "too_large", "stopped")}
     assert set(words["zh"]) <= used  # no word that nobody says
     for key in words["zh"]:
         assert set(re.findall(r"{\w+}", words["zh"][key])) == set(re.findall(r"{\w+}", words["en"][key])), key
