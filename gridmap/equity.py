@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from gridmap.measures import equity_table, hot_spots, lorenz, say_equity
@@ -20,6 +21,10 @@ from layers.schema import NEEDS
 __all__ = ["Equity", "draw_lorenz", "find_hot_spots", "measure_equity", "titles"]
 
 _NEEDS = tuple(need.name for need in NEEDS if need.unit == "people")
+
+
+#: Two points of a drawn curve are at least so far apart, in its own units.
+_DOT = 0.5
 
 
 class Reads(Protocol):
@@ -188,9 +193,15 @@ def draw_lorenz(curve: pd.DataFrame, *, side: int = 220) -> str:
     >>> "0.0,100.0 50.0,100.0 100.0,0.0" in picture, picture.startswith("<svg")
     (True, True)
     """
-    spots = " ".join(
-        f"{x * side:.1f},{side - y * side:.1f}" for x, y in zip(curve["people"], curve["share"], strict=True)
-    )
+    across = np.round(curve["people"].to_numpy(dtype=float) * side, 1)
+    down = np.round(side - curve["share"].to_numpy(dtype=float) * side, 1)
+    # a city has thousands of units and the picture a few hundred dots: what would lie on the dot before goes
+    last = len(across) - 1
+    kept = [0] if last >= 0 else []
+    for at in range(1, last + 1):
+        if at == last or max(abs(across[at] - across[kept[-1]]), abs(down[at] - down[kept[-1]])) >= _DOT:
+            kept.append(at)
+    spots = " ".join(f"{across[at]:.1f},{down[at]:.1f}" for at in kept)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {side + 2} {side + 2}" width="{side}" '
         f'height="{side}"><rect width="{side}" height="{side}" fill="#f6f4ef" stroke="#8a8275"/>'

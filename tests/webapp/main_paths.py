@@ -134,7 +134,7 @@ def planner(walk: Walk) -> None:
     walk.go(f"/equity?kind={kind}", ".gm-app[data-loaded=yes]")
     if page.locator("[data-spots]").count():
         page.check("[data-spots]")
-        low = page.evaluate("() => JSON.parse(document.getElementById('gp-spots').textContent).codes.length")
+        low = len(page.request.get(f"{walk.base}/equity/low.json?kind={kind}").json())
         page.wait_for_function("n => gridmap.app.tiles.overlay.marks.highlight?.ids.size === n", arg=low)
 
     walk.go("/plan/")

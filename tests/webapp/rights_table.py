@@ -70,7 +70,7 @@ TABLE: dict[str, tuple[str, Any]] = {
     "siting.drop": ("site.make", PRIVATE),
     "siting.figures": ("site.make", PRIVATE), "siting.places": ("site.make", PRIVATE),
     "siting.states": ("site.make", PRIVATE),
-    "equity.show": ("equity.view", OWN), "equity.figures": ("equity.view", OWN),
+    "equity.show": ("equity.view", OWN), "equity.figures": ("equity.view", OWN), "equity.low": ("equity.view", OWN),
     "quality.show": ("quality.view", OWN), "quality.figures": ("quality.view", OWN),
     "plans.show": ("plan.compare", OWN), "plans.figures": ("plan.compare", OWN), "plans.on_map": ("plan.compare", OWN),
     "planning.show": ("plan.edit", OWN), "planning.make": ("plan.edit", OWN),

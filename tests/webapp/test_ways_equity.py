@@ -62,3 +62,11 @@ def test_equity_is_for_who_plans_and_of_what_one_sees(clients: dict[str, FlaskCl
     page = clients["planner"].get("/equity?lang=zh").text
     assert "<svg" in page and "基尼" in page and "50.0%" in page
     assert re.search(r"Lorenz curve", clients["planner"].get("/equity?lang=en&kind=canteen").text)
+
+
+def test_clusters_are_of_what_one_sees(clients: dict[str, FlaskClient]) -> None:
+    for role, own in (("planner", ""), ("street_office", CODES[0][:9])):
+        told = clients[role].get("/equity/low.json?kind=canteen").get_json()
+        assert isinstance(told, list) and all(code in CODES and code.startswith(own) for code in told)
+    answer = clients["planner"].get("/equity/low.json?kind=nothing")
+    assert answer.status_code == 404 and clients["grid_leader"].get("/equity/low.json?kind=canteen").status_code == 403

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from gridmap.equity import draw_lorenz, find_hot_spots, measure_equity
 from gridmap.maps.assets import outside_links
-from layers.errors import MissingLayer
+from layers.errors import MissingLayer, NotFound
 from webapp.city_map import city_parts, lived_in, made_at
 from webapp.guard import get_seen, get_user, needs
 from webapp.language import current
@@ -65,7 +65,7 @@ def show() -> ResponseReturnValue:
         )  # the least covered first
         one = next((row for row in kinds if row["kind"] == kind), kinds[0])
         kind = one["kind"]
-        spots = json.loads(kept_text(f"hot-spots {kind}", lambda: _spots(kind)))
+        spots = json.loads(kept_text(f"hot-spots page {kind}", lambda: _first(kind)))
     seen = get_seen()
     meta = seen.meta()
     page = render_template(
@@ -87,6 +87,27 @@ def show() -> ResponseReturnValue:
 def figures() -> Response:
     """The figures as JSON."""
     return data_answer("equity", _made)
+
+
+@bp.get("/equity/low.json")
+@needs("equity.view")
+def low() -> Response:
+    """Codes of the micro-grids where low coverage of a `kind` clusters, for the map."""
+    kind, told = request.args.get("kind", ""), json.loads(kept_text("equity page", _figures))
+    if not told or kind not in (row["kind"] for row in told["kinds"]):
+        raise NotFound(f"there is no coverage of {kind!r} in your area; choose another kind")
+    return data_answer(f"equity low {kind}", lambda: _json(_clusters(kind)["codes"]))
+
+
+def _first(kind: str) -> str:
+    """The clusters without their codes, which may be thousands."""
+    told = _clusters(kind)
+    return _json({"counts": told["counts"], "rows": told["rows"], "many": len(told["codes"])})
+
+
+def _clusters(kind: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(kept_text(f"hot-spots {kind}", lambda: _spots(kind)))
+    return told
 
 
 def _spots(kind: str) -> str:
