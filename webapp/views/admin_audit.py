@@ -20,7 +20,7 @@ __all__ = ["bp"]
 
 bp = Blueprint("admin_audit", __name__, url_prefix="/admin/audit")
 
-_ROWS, _MOST = 60, 100_000
+_ROWS, _MOST = 40, 100_000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -39,10 +39,12 @@ def _asked() -> dict[str, str]:
 def show() -> ResponseReturnValue:
     """Events, the latest first."""
     get_audit().bring_in()
-    asked = _asked()
-    _, of = read_audit(get_sql(), **asked, most=1)
-    page = Page(of, _ROWS)
-    rows, _ = read_audit(get_sql(), **asked, most=_ROWS, skip=page.skip)
+    asked, store = _asked(), get_sql()
+    with store.snapshot():
+        rows, of = read_audit(store, **asked, most=_ROWS)
+        page = Page(of, _ROWS)
+        if page.skip:
+            rows, _ = read_audit(store, **asked, most=_ROWS, skip=page.skip)
     return render_template("admin_audit.html", rows=rows, page=page, asked=asked, events=EVENTS, user=get_user())
 
 
