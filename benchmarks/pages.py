@@ -35,12 +35,13 @@ PASSWORD, PORT = "bench-mark-1", 8971
 #: Role -> digits of its area, and the pages that are asked.
 ROLES = {
     "grid_leader": (15, ("/mine", "/mine/unit/{code}.json", "/incidents", "/search/found.json?q=楼", "/card/{code}",
-                         "/")),
+                         "/", "/incidents/new", "/incidents/{incident}")),
     "street_office": (9, ("/", "/street", "/roster", "/border", "/incidents", "/incidents?state=closed&page=3",
-                          "/export", "/findings", "/search?q=路")),
+                          "/export", "/findings", "/upload", "/incidents?q=灯", "/search?q=路")),
     "planner": (6, ("/", "/coverage", "/coverage?kind=canteen", "/what-if", "/siting", "/equity", "/quality", "/plan/",
                     "/street", "/incidents?category=environment")),
-    "admin": (0, ("/", "/admin", "/admin/jobs", "/admin/norms", "/admin/audit", "/admin/backups", "/users", "/roster",
+    "admin": (0, ("/", "/admin", "/admin/jobs", "/admin/norms", "/admin/audit", "/admin/backups",
+                  "/admin/settings", "/users", "/roster",
                   "/search?q=路")),
 }  # fmt: skip
 
@@ -103,7 +104,9 @@ def main() -> None:
     options = parser.parse_args()
     migrate(options.city)
     with open_store(options.city) as store:
-        code = str(store.read("micro_grids")["code"].iloc[100])
+        codes, told = store.read("micro_grids")["code"], store.read("incidents").sort_values("code")
+        code = str(codes[codes.isin(set(told["micro_grid"].dropna()))].iloc[100])
+        incident = str(told.loc[told["micro_grid"] == code, "code"].iloc[0])
     for role, (digits, _) in ROLES.items():
         with contextlib.suppress(WrongCall):  # there from an earlier run
             add_account(options.city, f"pages-{role}", password=PASSWORD, role=role, area=code[:digits])
@@ -128,7 +131,8 @@ def main() -> None:
                     if path == "/login":
                         for client in clients:
                             client.cookie, client.own = "", client.cookie
-                    first, took, size = measure(clients, quote(path.format(code=code), safe="/?=&"), options.times)
+                    address = quote(path.format(code=code, incident=incident), safe="/?=&")
+                    first, took, size = measure(clients, address, options.times)
                     if path == "/login":
                         for client in clients:
                             client.cookie = client.own

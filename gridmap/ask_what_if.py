@@ -172,6 +172,11 @@ class Ground:
         self._known: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
+    def warm(self) -> None:
+        """Walk once for nobody: what the first walk of an installation compiles is compiled before somebody waits."""
+        if len(self.facilities):
+            self._supposing.now(str(self.facilities["kind"].iloc[0]))
+
     def titles(self, kind: str) -> tuple[str, str]:
         """Chinese and English title of a kind."""
         found = next((norm for norm in self.walks.norms if norm.key == kind), None)

@@ -78,6 +78,7 @@ class Grounds:
                 walks = self._walks.get(Seen(store, user))
                 self._tell(version, State("doors"))
                 ground = Ground(walks, held_norms(store))
+                ground.warm()
         except GridmapError as error:
             self._tell(version, State("failed", message=str(error)))
         except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -302,6 +303,10 @@ class Seen:
         )
         found = find_incidents(self._sql, asked, limit=limit, offset=offset)
         return Found(rows=[self._own_facts(row) for row in found.rows], total=found.total)
+
+    def moment(self) -> AbstractContextManager[Any]:
+        """A block in which everything that is read is of one moment."""
+        return self._sql.snapshot()
 
     def incident(self, code: str) -> dict[str, Any]:
         """One incident in reach, with its place (`geometry`, in the city's CRS, None where it has none).

@@ -70,6 +70,25 @@ def test_the_answer_over_the_web_is_that_of_the_deed(planner: FlaskClient, groun
     assert told["seconds"] < 2
 
 
+def test_ready_means_that_one_walk_is_done(built: Path, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first walk compiles for seconds on a new installation: not while somebody waits for an answer."""
+    done: list[str] = []
+    once = Ground.warm
+    monkeypatch.setattr(Ground, "warm", lambda self: done.append("warm") or once(self))
+    app = create_app(str(built), INSTANCE=built.parent / "warm", TESTING=True, TILE_JOBS=False)
+    client = log_in(app, "planner")
+    client.get("/what-if/ready")
+    for _ in range(600):
+        if client.get("/what-if/ready").get_json()["ready"]:
+            break
+        assert done in ([], ["warm"])
+        time.sleep(0.05)
+    assert done == ["warm"]
+    ground.warm()
+    first = str(ground.facilities["kind"].iloc[0])
+    assert first in ground._supposing._now  # the answers come from walks like this one
+
+
 def test_nothing_of_the_city_is_changed_by_asking(built: Path, planner: FlaskClient, door: str) -> None:
     with open_store(built) as store:
         before = store.meta()["data_version"]

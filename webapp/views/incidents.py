@@ -136,12 +136,13 @@ def report() -> ResponseReturnValue:
 def one(code: str) -> ResponseReturnValue:
     """One incident: its state, its place, its photos, what was done, and what may be done next."""
     seen, user = get_seen(), get_user()
-    row = _shown(seen.incident(code))
-    log = seen.incident_moves(code)
+    with seen.moment():
+        row = _shown(seen.incident(code))
+        log, photos = seen.incident_moves(code), seen.incident_photos(code)
     place = row["geometry"]
     where = None if place is None else seen.degrees(place)
     return render_template(
-        "incident.html", row=row, log=log, path=path_of(row, log), photos=seen.incident_photos(code), where=where,
+        "incident.html", row=row, log=log, path=path_of(row, log), photos=photos, where=where,
         moves=[MOVES[name] for name in moves_from(row["state"]) if may(user, MOVES[name].right)],
         map=None if where is None else small_map("incident"), key=secrets.token_hex(16),
         most_photos=MOST_PHOTOS, most_text=MOST_TEXT, user=user,
