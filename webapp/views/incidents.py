@@ -140,7 +140,10 @@ def one(code: str) -> ResponseReturnValue:
         row = _shown(seen.incident(code))
         log, photos = seen.incident_moves(code), seen.incident_photos(code)
     place = row["geometry"]
-    where = None if place is None else seen.degrees(place)
+    # PROJ begins anew in every thread, which takes as long as ten pages: what a place is in degrees is kept
+    where = None if place is None else json.loads(
+        kept_text(f"place {place.wkb_hex}", lambda: json.dumps(seen.degrees(place)))
+    )
     return render_template(
         "incident.html", row=row, log=log, path=path_of(row, log), photos=photos, where=where,
         moves=[MOVES[name] for name in moves_from(row["state"]) if may(user, MOVES[name].right)],
