@@ -16,7 +16,7 @@ from gridmap.desk import moves
 from gridmap.stores import open_store
 from tests.webapp.phones import photo
 
-__all__ = ["PATHS", "Walk"]
+__all__ = ["PATHS", "Walk", "moved"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +140,12 @@ def planner(walk: Walk) -> None:
     walk.go("/plan/")
     page.click("main form button")
     page.wait_for_selector(".gm-plan[data-loaded=yes]", state="attached", timeout=60_000)
-    assert _moved(page), "no building could be moved"
+    assert moved(page), "no building could be moved"
     page.keyboard.press("u")
     page.wait_for_function("() => gridmap.plan.state.undone.length === 1")
 
 
-def _moved(page: Any) -> bool:
+def moved(page: Any) -> bool:
     """Move the first building that may move."""
     for number in range(40):
         spot = page.evaluate(_SPOT, number)

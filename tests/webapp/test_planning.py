@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 from gridmap.stores import open_store
 from gridmap.verify import verify
+from tests.webapp.main_paths import moved
 from tests.webapp.small_city import PASSWORD, log_in, token_of
 from webapp import create_app
 
@@ -197,36 +198,9 @@ def test_a_planner_moves_a_building_in_the_browser(
         page.click("main form button")
         page.wait_for_selector(".gm-plan[data-loaded=yes]", state="attached", timeout=60_000)
         assert page.inner_text("h1") == hostile and not page.evaluate("window.hacked")
-        made = False
-        for number in range(40):
-            spot = page.evaluate(_SPOT, number)
-            if spot is None:
-                break
-            page.mouse.click(*spot)
-            page.wait_for_selector(".gm-plan-target", timeout=20_000)
-            page.evaluate("() => gridmap.plan.busy")
-            good = page.query_selector(".gm-plan-target:not([data-to=new]) .gm-button:not([disabled])")
-            if good is not None:
-                good.scroll_into_view_if_needed()
-                good.click()
-                page.wait_for_function("() => gridmap.plan.state.done.length === 1", timeout=20_000)
-                made = True
-                break
-            page.keyboard.press("Escape")
-        assert made, "no building could be moved"
+        assert moved(page), "no building could be moved"
         page.keyboard.press("u")
         page.wait_for_function("() => gridmap.plan.state.undone.length === 1", timeout=20_000)
         browser.close()
     assert complaints == []
     assert {url.split("/")[2] for url in asked if not url.startswith(("data:", "blob:"))} == {address.split("/")[2]}
-
-
-#: Where on the page the n-th inhabited building stands, or null.
-_SPOT = """(n) => {
-  const plan = gridmap.plan, box = plan.map.getContainer().getBoundingClientRect();
-  const homes = plan.view.buildings.filter((f) => f.props.households > 0 && f.props.households < 30);
-  if (n >= homes.length) return null;
-  const [x, y] = gridmap.labelPoint(homes[n]);
-  const at = plan.map.latLngToContainerPoint(gridmap.toLatLng(x, y));
-  return [box.x + at.x, box.y + at.y];
-}"""
