@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import geopandas as gpd
 import pandas as pd
@@ -19,7 +19,7 @@ DATED = ("facilities", "roads", "barriers", "water", "gates")
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return datetime.now().astimezone().date()  # the day on the wall, as pages and tiles have it
 
 
 def read_today(store: Store, names: Iterable[str]) -> Frames:
